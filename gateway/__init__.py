@@ -1,0 +1,17 @@
+"""gateway: a website's chat, moved from Zendesk to Genesys Cloud, without a Genesys credential in any browser.
+
+The house, from the ground up; a room imports only from rooms above it in this list:
+
+    errors      every refusal and fault, with its stable code, cause and remedy
+    policy/     pure decisions: origins, visitors, guests, routes, frames, injection, permits
+    config/     config.toml and the environment into one frozen, checked Config
+    store/      sessions, tickets and counts: in memory, or in Redis/Valkey
+    observe/    audit log, metrics, application log
+    upstream/   the way to Genesys: HTTP leg, token broker, REST and WebSocket relays
+    gate        the one door: decide, record, count
+    web/        the public and the admin listener
+    app         builds the parts, wires them, starts and stops them in order
+    cli/        the commands; demo/ is the demo shop; mock/ is a Genesys of our own and imports none of the rest
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The commands: short functions in one table."""

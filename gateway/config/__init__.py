@@ -1,0 +1,1 @@
+"""The configuration: config.toml and the environment, read once into one frozen, checked Config."""

@@ -1,0 +1,1 @@
+"""The way to Genesys: HTTP leg, token broker, REST and WebSocket relays."""
