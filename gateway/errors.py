@@ -83,7 +83,7 @@ REQUEST_MALFORMED = _reason(
 )  # fmt: skip
 PATH_INVALID = _reason(
     "request.path_invalid", 400, "Path not in canonical form",
-    "The request target holds dot segments, empty segments, encoded slashes, control characters, or is not in origin form.",
+    "The request target holds dot segments, empty segments, encoded slashes or control characters, or is not in origin form.",
     "Send the path in its one canonical spelling, percent-encoding only what must be.",
 )  # fmt: skip
 HEADER_INVALID = _reason(
@@ -444,7 +444,7 @@ UPSTREAM_BAD_ANSWER = _reason(
 )  # fmt: skip
 UPSTREAM_REFUSED_SOCKET = _reason(
     "upstream.socket_refused", 403, "Genesys refused the socket",
-    "Genesys answered 403 to the WebSocket: origin not in the deployment's allowed domains, or deployment inactive or unknown.",
+    "Genesys answered 403 to the WebSocket: origin not among the allowed domains, or deployment inactive or unknown.",
     "Add the page's host name to the deployment's allowed domains; check deployment id, status and region.",
 )  # fmt: skip
 UPSTREAM_BUSY = _reason(

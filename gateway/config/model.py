@@ -1,0 +1,329 @@
+"""The shape of config.toml: every key with its type, bounds, default and one line of meaning.
+
+Closed: an unknown key is a fault. Values are frozen. What one key cannot know about another is checked in
+`gateway.config.checks`; how files, environment and defaults are layered is `gateway.config.load`.
+A key is added here, in config.toml and in docs/configuration.md together; a test compares the three.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SecretRef = Annotated[str, Field(min_length=1, json_schema_extra={"secret": True})]
+"""`env:NAME`, `file:PATH`, `exec:CMD`; the plain value itself only with `dev = true`."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""The name of a site, org, client, backend or route: it appears in paths, metric labels and records."""
+Caller = Literal["guest", "backend"]
+
+
+class Section(BaseModel):
+    """What every section shares: closed, frozen, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Tls(Section):
+    """[server.tls]: own TLS instead of a balancer's."""
+
+    certificate: str = Field(description="PEM file with the certificate chain; read again when it changes.")
+    key: str = Field(description="PEM file with the private key; read again when it changes.")
+
+
+class Server(Section):
+    """[server]: the public listener."""
+
+    listen: str = Field("127.0.0.1:8080", description="Address and port of the public listener.")
+    public_url: str = Field(
+        "",
+        description="How browsers and Genesys reach this listener, e.g. https://chat.shop.example; issuer of the OpenID provider.",
+    )
+    workers: int | Literal["auto"] = Field(1, description="Worker processes on the one listening address.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Networks whose X-Forwarded-For and X-Request-Id are believed. Empty: nobody's."
+    )
+    header_timeout_s: float = Field(
+        10.0, gt=0, le=60, description="Seconds within which a request's header must be complete."
+    )
+    body_timeout_s: float = Field(
+        30.0, gt=0, le=300, description="Seconds within which a request's body must be complete."
+    )
+    body_min_bytes_per_s: int = Field(500, ge=0, description="Slowest body that is read, after the first 5 seconds.")
+    keepalive_s: float = Field(75.0, ge=0, le=3600, description="Seconds an idle connection is kept.")
+    drain_s: float = Field(20.0, ge=0, le=300, description="Seconds that SIGTERM gives to what is under way.")
+    tls: Tls | None = Field(None, description="Own TLS; absent: plain HTTP behind a balancer.")
+
+
+class Admin(Section):
+    """[admin]: health, metrics, console; never on the public port."""
+
+    listen: str = Field("127.0.0.1:9090", description="Address and port of the admin listener.")
+    token: SecretRef | None = Field(
+        None, description="Bearer that /metrics, /console and /audit ask for; required beyond loopback."
+    )
+
+
+class Store(Section):
+    """[store]: sessions, tickets, revocations, limits."""
+
+    url: SecretRef = Field(
+        "memory://", description="memory://, redis://, rediss:// or redis+sentinel://; may be a secret reference."
+    )
+    timeout_s: float = Field(0.25, gt=0, le=5, description="Seconds that one store call may take.")
+    prefix: str = Field("gateway:", description="Prefix of every key in a shared store.")
+
+
+class Audit(Section):
+    """[audit]: the tamper-evident log."""
+
+    dir: str = Field(".gateway/audit", description="Directory of the audit segments.")
+    key: SecretRef | None = Field(
+        None, description="Ed25519 key (PEM) that signs checkpoints; absent with dev = true: made in dir."
+    )
+    on_failure: Literal["refuse", "degrade"] = Field(
+        "refuse", description="When the log cannot be written: refuse, or let uses of grants pass."
+    )
+    retention_days: int = Field(
+        400, ge=1, description="Days after which `gateway audit prune` removes closed segments."
+    )
+    fallback_dir: str | None = Field(None, description="A directory on another mount, tried when dir fails.")
+    anchor_dir: str | None = Field(None, description="A write-once directory that receives every checkpoint.")
+
+
+class Log(Section):
+    """[log]: the application log on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe line that is written."
+    )
+    format: Literal["auto", "json", "pretty"] = Field("auto", description="auto: pretty in a terminal, JSON elsewhere.")
+
+
+class Keys(Section):
+    """[keys]: the gateway's own secrets. With dev = true absent ones are made and kept under dir."""
+
+    dir: str = Field(".gateway/keys", description="Directory of keys that the gateway makes for itself (mode 0700).")
+    guest: SecretRef | None = Field(
+        None, description="32+ bytes: guest ids and upstream guest tokens are HMACs under it."
+    )
+    guest_version: int = Field(1, ge=1, le=255, description="Version of the guest key; part of every guest id.")
+
+
+class Limits(Section):
+    """[limits]: how much one address, guest, site and node may ask."""
+
+    requests_per_address_per_min: int = Field(600, ge=1, description="Requests of one client address per minute.")
+    requests_per_guest_per_min: int = Field(300, ge=1, description="Requests of one guest session per minute.")
+    requests_per_site_per_min: int = Field(60_000, ge=1, description="Requests of one site per minute.")
+    sessions_per_address_per_min: int = Field(
+        60, ge=1, description="Sessions that one client address may open per minute."
+    )
+    sockets_per_guest: int = Field(3, ge=1, le=3, description="Open sockets of one guest; Genesys itself keeps three.")
+    sockets_per_site: int = Field(5_000, ge=1, description="Open sockets of one site on this node.")
+    sockets: int = Field(10_000, ge=1, description="Open sockets of this node.")
+    connects_per_deployment_per_min: int = Field(
+        900, ge=1, description="Upstream dials per deployment and minute; Genesys takes 1,000."
+    )
+    concurrent_requests: int = Field(
+        1_000, ge=1, description="Requests under way on this node; more are refused at once."
+    )
+    frame_bytes: int = Field(65_536, ge=4_096, le=1_048_576, description="Largest WebSocket frame of a guest.")
+    socket_idle_s: float = Field(
+        300.0, ge=30, description="Seconds without any frame or pong after which a socket is closed."
+    )
+
+
+class Client(Section):
+    """[orgs.X.clients.Y]: one OAuth client of Genesys, for one purpose."""
+
+    id: str = Field(min_length=1, description="Client id (UUID) of a client-credentials client.")
+    secret: SecretRef = Field(description="Reference to the client secret.")
+    previous_secret: SecretRef | None = Field(None, description="The secret before rotation, valid in the overlap.")
+    permissions: tuple[str, ...] = Field(
+        (), description="What the client's role holds; checked against what its routes need."
+    )
+    scopes: tuple[str, ...] = Field((), description="Ignored by Genesys for client credentials; explained when set.")
+
+
+class Endpoints(Section):
+    """[orgs.X.endpoints]: other hosts than the region table's: the mock, or a new region. Plain http only with dev = true."""
+
+    login: str | None = Field(None, description="Base URL of the login host.")
+    api: str | None = Field(None, description="Base URL of the Platform API.")
+    cdn: str | None = Field(None, description="Base URL of the deployment CDN (api-cdn).")
+    apps: str | None = Field(None, description="Base URL of the host of the Messenger script.")
+    webmessaging: str | None = Field(None, description="Base URL (ws, wss) of the Guest API socket host.")
+
+
+class Org(Section):
+    """[orgs.X]: one Genesys Cloud organisation."""
+
+    region: str = Field(
+        description="Any accepted spelling: eu-west-1, eu_west_1, euw1, prod-euw1, mypurecloud.ie, a host of it."
+    )
+    organization_id: str | None = Field(None, description="Organisation id; when set it is compared with tokens/me.")
+    clients: dict[Name, Client] = Field(default_factory=dict, description="OAuth clients by purpose.")
+    endpoints: Endpoints = Field(default_factory=Endpoints, description="Hosts that differ from the region table.")
+
+
+class Issuer(Section):
+    """[[sites.X.visitors.issuers]]: one profile of visitor tokens."""
+
+    kind: Literal["zendesk-messaging", "zendesk-chat", "sunshine-v1", "oidc"] = Field(description="The profile.")
+    name: Name | None = Field(None, description="Name in records; the kind when absent.")
+    kid: str | None = Field(None, description="Key id (zendesk-messaging, sunshine-v1): app_ and 24 hex digits.")
+    secret: SecretRef | None = Field(None, description="The shared secret, used as raw UTF-8 bytes.")
+    previous_secret: SecretRef | None = Field(
+        None, description="zendesk-chat: the secret before rotation, valid in the overlap."
+    )
+    issuer: str | None = Field(None, description="oidc: the issuer URL.")
+    audience: str | None = Field(None, description="oidc: the audience that tokens must name.")
+    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256",), description="oidc: algorithms accepted."
+    )
+    max_lifetime_s: int = Field(3600, ge=60, le=31_536_000, description="Longest exp - now accepted.")
+    require_exp: bool = Field(True, description="Refuse tokens without exp.")
+    leeway_s: int = Field(60, ge=0, le=300, description="Clock difference that is forgiven.")
+    one_use: bool = Field(False, description="Each token opens one session only.")
+    report_only: bool = Field(False, description="Count and record failures of the lifetime rules without refusing.")
+
+
+class Visitors(Section):
+    """[sites.X.visitors]: who is admitted, and how."""
+
+    anonymous: bool = Field(False, description="Admit visitors without any proof.")
+    anonymous_socket: bool = Field(
+        False, description="Admit Guest-API sockets without a ticket (the client's own token is the guest)."
+    )
+    on_failure: Literal["refuse", "anonymous"] = Field("refuse", description="What a failed sign-in becomes.")
+    issuers: tuple[Issuer, ...] = Field((), description="Profiles of visitor tokens.")
+
+
+class SessionLife(Section):
+    """[sites.X.session]: how long a guest session lives."""
+
+    idle_s: int = Field(1800, ge=60, le=604_800, description="Seconds without use after which a session ends.")
+    absolute_s: int = Field(43_200, ge=300, le=2_592_000, description="Seconds after which a session ends in any case.")
+    handle_s: int = Field(
+        900, ge=60, le=86_400, description="Lifetime of one session_token; renewed by the page before."
+    )
+
+
+class Context(Section):
+    """[sites.X.context]: guest context that the gateway alone sets."""
+
+    attributes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Custom attributes on every message; values may hold {guest_id}, {verified}, {site}, {external_id}, {origin}.",
+    )
+    reserved: tuple[str, ...] = Field((), description="Keys that a page may not set, beside those of attributes.")
+
+
+class Site(Section):
+    """[sites.X]: one website."""
+
+    org: Name = Field(description="Name of the organisation in [orgs].")
+    deployment_id: str = Field(
+        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="Messenger deployment id."
+    )
+    mode: Literal["proxied", "messenger"] = Field(
+        "proxied", description="Our chat client through us, or the stock Messenger."
+    )
+    origins: tuple[str, ...] = Field(
+        (), description="Origins of the site's pages; `https://*.shop.example` for sub-domains. Empty: nobody."
+    )
+    allow_null_origin: bool = Field(False, description="Admit the opaque origin `null`; only for sandboxed pages.")
+    hosts: tuple[str, ...] = Field((), description="Host names of the gateway that stand for this site.")
+    upstream_origin: str | None = Field(None, description="Origin sent to Genesys; absent: the page's own.")
+    actions: tuple[str, ...] | None = Field(
+        None, description="Guest API actions admitted; absent: all of the documented list."
+    )
+    locale: str = Field("en", description="Language of our chat client.")
+    debug: bool = Field(False, description="Passed to the Messenger; makes our script explain itself in the console.")
+    visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
+    session: SessionLife = Field(default_factory=SessionLife, description="How long sessions live.")
+    context: Context = Field(default_factory=Context, description="Guest context set by the gateway.")
+
+
+class Route(Section):
+    """[[routes]]: one call that may be made through the gateway."""
+
+    name: Name = Field(description="Name in records and metrics.")
+    match: str = Field(
+        description="Method and path template: `GET /api/v2/routing/queues/{queueId}/estimatedwaittime`."
+    )
+    upstream: str | None = Field(None, description="Operation at Genesys; absent: the same as match.")
+    body: dict[str, object] | None = Field(None, description="Body sent upstream instead of the caller's.")
+    parameters: dict[str, Literal["uuid", "id", "int", "slug"]] = Field(
+        default_factory=dict, description="Types of path parameters; uuid when absent."
+    )
+    query: tuple[str, ...] = Field((), description="Query parameters that may pass.")
+    callers: tuple[Caller, ...] = Field((), description="Who may call. Empty: nobody.")
+    sites: tuple[Name, ...] = Field((), description="Sites on which the route exists. Empty: all.")
+    client: Name | None = Field(
+        None, description="OAuth client of the site's org whose bearer is injected; absent: none."
+    )
+    owner: str | None = Field(None, description="Path parameter that must be the caller's own conversation.")
+    max_body_bytes: int = Field(512_000, ge=0, le=512_000, description="Largest body.")
+    timeout_s: float = Field(15.0, gt=0, le=120, description="Seconds for the whole upstream call.")
+    retry: Literal["auto", "never"] = Field(
+        "auto", description="auto: idempotent or unsent calls once more; never: not at all."
+    )
+    cache_s: int = Field(0, ge=0, le=3600, description="Seconds that a GET answer is kept per site.")
+    limit_per_min: int = Field(0, ge=0, description="Calls per caller and minute; 0: the general limits only.")
+
+
+class Backend(Section):
+    """[backends.X]: one server-side caller."""
+
+    id: str | None = Field(None, description="client_id at our token endpoint; the section's name when absent.")
+    key: SecretRef = Field(description="The key, or its `sha256:` hash, by reference.")
+    previous_key: SecretRef | None = Field(None, description="The key before rotation, valid in the overlap.")
+    sites: tuple[Name, ...] = Field((), description="Sites that it may act for. Empty: none.")
+    routes: tuple[Name, ...] = Field((), description="Routes that it may call. Empty: none.")
+    handle_s: int = Field(900, ge=60, le=86_400, description="Lifetime of a handle from our token endpoint.")
+
+
+class OidcClient(Section):
+    """[oidc.clients.X]: a relying party of our OpenID provider; normally Genesys."""
+
+    id: str = Field(min_length=1, description="client_id that Genesys uses.")
+    secret: SecretRef = Field(description="client_secret that Genesys uses.")
+    redirect_uris: tuple[str, ...] = Field((), description="Exact redirect URIs.")
+
+
+class Oidc(Section):
+    """[oidc]: our OpenID provider."""
+
+    clients: dict[Name, OidcClient] = Field(default_factory=dict, description="Relying parties.")
+
+
+class Mock(Section):
+    """[mock]: what the demo and `gateway mock` start. Never used by `gateway serve`."""
+
+    api_config: str | None = Field(
+        None, description="mock_api_config.json: permissions or scopes demanded per endpoint."
+    )
+
+
+class Config(Section):
+    """The whole file."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    dev: bool = Field(
+        False, description="Development: plain secrets, plain http upstreams and generated keys are allowed."
+    )
+    server: Server = Field(default_factory=Server, description="The public listener.")
+    admin: Admin = Field(default_factory=Admin, description="The admin listener.")
+    store: Store = Field(default_factory=Store, description="Sessions and counts.")
+    audit: Audit = Field(default_factory=Audit, description="The audit log.")
+    log: Log = Field(default_factory=Log, description="The application log.")
+    keys: Keys = Field(default_factory=Keys, description="The gateway's own secrets.")
+    limits: Limits = Field(default_factory=Limits, description="Limits.")
+    orgs: dict[Name, Org] = Field(default_factory=dict, description="Genesys organisations.")
+    sites: dict[Name, Site] = Field(default_factory=dict, description="Websites.")
+    routes: tuple[Route, ...] = Field((), description="Calls that may be made.")
+    backends: dict[Name, Backend] = Field(default_factory=dict, description="Server-side callers.")
+    oidc: Oidc = Field(default_factory=Oidc, description="Our OpenID provider.")
+    mock: Mock = Field(default_factory=Mock, description="The mock Genesys of the demo.")
