@@ -1,0 +1,57 @@
+# The two commands a newcomer needs are `make demo` and `make test`; each does all of its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: demo test lint types unit bench soak constraints system clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gateway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
+
+$(RUN_STAMP): constraints-run.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): constraints.txt pyproject.toml $(RUN_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@touch $@
+
+demo: $(RUN_STAMP) ## the gateway, a mock Genesys and a demo shop on loopback
+	@exec $(BIN)/gateway demo
+
+system: ## what the whole test suite needs from Debian
+	@./.ci/system
+
+test: $(DEV_STAMP) system lint types unit ## everything: format, lint, types, all tests, coverage
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+unit: $(DEV_STAMP)
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/coverage report --include='gateway/policy/*' --fail-under=100 --skip-covered
+	$(BIN)/coverage report --skip-covered --skip-empty | tail -40
+
+bench: $(DEV_STAMP) ## figures beside peers, as ratios of one run (docs/performance.md)
+	$(BIN)/python -m tests.bench
+
+constraints: ## pin every dependency again, with hashes
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml .ci/build.in -o constraints-run.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-annotate --python-version 3.11 --group dev pyproject.toml .ci/build.in -o constraints.txt
+
+clean: ## remove what set-up and tests made
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
