@@ -37,7 +37,7 @@ class Server(Section):
     listen: str = Field("127.0.0.1:8080", description="Address and port of the public listener.")
     public_url: str = Field(
         "",
-        description="How browsers and Genesys reach this listener, e.g. https://chat.shop.example; issuer of the OpenID provider.",
+        description="How browsers and Genesys reach this listener, e.g. https://chat.shop.example; OpenID issuer.",
     )
     workers: int | Literal["auto"] = Field(1, description="Worker processes on the one listening address.")
     trusted_proxies: tuple[str, ...] = Field(
@@ -147,7 +147,7 @@ class Client(Section):
 
 
 class Endpoints(Section):
-    """[orgs.X.endpoints]: other hosts than the region table's: the mock, or a new region. Plain http only with dev = true."""
+    """[orgs.X.endpoints]: hosts other than the region table's: the mock, or a new region. http only with dev = true."""
 
     login: str | None = Field(None, description="Base URL of the login host.")
     api: str | None = Field(None, description="Base URL of the Platform API.")
@@ -215,7 +215,7 @@ class Context(Section):
 
     attributes: dict[str, str] = Field(
         default_factory=dict,
-        description="Custom attributes on every message; values may hold {guest_id}, {verified}, {site}, {external_id}, {origin}.",
+        description="Attributes on every message; may hold {guest_id}, {verified}, {site}, {external_id}, {origin}.",
     )
     reserved: tuple[str, ...] = Field((), description="Keys that a page may not set, beside those of attributes.")
 
