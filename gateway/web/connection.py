@@ -1,0 +1,130 @@
+"""One inbound connection: what aiohttp's server leaves open by default, closed here.
+
+Deadlines for a header that does not come and for a connection that says nothing, the answer to what is not HTTP,
+and a cap on connections. What a well-formed request means is `web/front.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.errors import INTERNAL, REQUEST_MALFORMED, Refusal
+from gateway.web.problems import problem_answer
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Malformed = Callable[[str], None]
+"""Called with the peer's address for each request that is not HTTP: it is recorded and counted."""
+
+log = structlog.get_logger(__name__)
+SWEEP_S = 1.0
+_SILENT = logging.getLogger("gateway.web.connection.access")
+_SILENT.setLevel(logging.CRITICAL + 1)  # proxy.allowed in the audit log is the access log
+MAX_LINE_BYTES = 8_190
+MAX_HEADERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Times in seconds and counts for the public listener."""
+
+    header_timeout_s: float = 10.0
+    keepalive_s: float = 75.0
+    connections: int = 20_000
+
+
+class GatewayConnection(RequestHandler):
+    """A connection that must finish each header in time, and never sees the parser's own words."""
+
+    __slots__ = ("_header_since", "_limits", "_malformed")
+
+    def __init__(self, manager: web.Server, limits: ConnectionLimits, malformed: Malformed) -> None:
+        super().__init__(
+            manager,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=limits.keepalive_s,
+            access_log=_SILENT,
+            auto_decompress=False,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS,
+            lingering_time=2.0,
+        )
+        self._limits = limits
+        self._malformed = malformed
+        self._header_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the clock for the first header; refuse the connection above the cap."""
+        super().connection_made(transport)
+        self._header_since = self._loop.time()
+        manager = self._manager
+        if manager is not None and len(manager.connections) > self._limits.connections:
+            self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Note whether a header is begun and not yet whole."""
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._header_since = None
+        elif self._header_since is None and not self._request_in_progress and not self._upgraded:
+            self._header_since = self._loop.time()
+
+    def sweep(self, now: float) -> None:
+        """Close when a header was begun, or the first one awaited, for longer than allowed."""
+        since = self._header_since
+        if since is not None and now - since > self._limits.header_timeout_s and not self._request_in_progress:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP, or a handler that failed outside its own guard, in our own words; then close."""
+        if isinstance(exc, HttpProcessingError) or status == REQUEST_MALFORMED.status:
+            peer = self.peername
+            self._malformed(peer[0] if isinstance(peer, tuple) else "")
+            answer = problem_answer(Refusal(REQUEST_MALFORMED), request_id="", headers={"Vary": "Origin"})
+        else:
+            log.error("request.failed", error=type(exc).__name__)
+            answer = problem_answer(Refusal(INTERNAL), request_id="", headers={"Vary": "Origin"})
+        answer.force_close()
+        return answer
+
+
+class GatewayServer(web.Server):
+    """The server that makes such connections and sweeps them once a second."""
+
+    def __init__(self, handler: Handler, limits: ConnectionLimits, malformed: Malformed) -> None:
+        super().__init__(handler, handler_cancellation=False)
+        self._limits = limits
+        self._malformed_seen = malformed
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def __call__(self) -> RequestHandler:
+        """Make the protocol of one new connection."""
+        return GatewayConnection(self, self._limits, self._malformed_seen)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in self.connections:
+            if isinstance(connection, GatewayConnection):
+                connection.sweep(now)
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's own signature
+        """Stop sweeping, then let aiohttp close what is open."""
+        self._sweeper.cancel()
+        await super().shutdown(timeout)
