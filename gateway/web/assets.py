@@ -1,0 +1,126 @@
+"""What pages load: the init script of each site, and immutable payloads under names that hold their hash.
+
+Everything is read, hashed and compressed once, at start; a request only picks bytes. The rule: nothing of a request
+ever gets into a script, so that one cached copy is right for everybody (no cache poisoning, no reflection).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import brotli
+
+SETTINGS_MARKER: Final = "{} /* site settings */"
+"""The last argument of the script's function; it stands in static/widget.js exactly once."""
+PAYLOADS: Final = {"client": "client.js", "panel": "panel.js"}
+MEDIA_TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".ts": "text/plain; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+HASH_CHARS: Final = 16
+_ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One representation set: the bytes plain, gzipped and by brotli, with validators and the SRI digest."""
+
+    body: bytes
+    gzip: bytes
+    brotli: bytes
+    etag: str
+    media_type: str
+    integrity: str
+
+    def encoded(self, accept_encoding: str) -> tuple[bytes, str | None]:
+        """The smallest representation that the Accept-Encoding header admits, and its Content-Encoding."""
+        admitted = _codings(accept_encoding)
+        if "br" in admitted:
+            return self.brotli, "br"
+        if "gzip" in admitted:
+            return self.gzip, "gzip"
+        return self.body, None
+
+
+def _codings(accept_encoding: str) -> set[str]:
+    """The content codings that the header names with a weight above zero (RFC 9110 section 12.5.3)."""
+    found = set()
+    for part in accept_encoding.lower().split(","):
+        coding, _, parameters = part.strip().partition(";")
+        weight = parameters.strip().removeprefix("q=") or "1"
+        if coding and weight.replace(".", "", 1).isdigit() and float(weight) > 0:
+            found.add(coding.strip())
+    return found
+
+
+def make_asset(body: bytes, media_type: str) -> Asset:
+    """Hash and compress once."""
+    digest = hashlib.sha256(body).hexdigest()
+    sri = base64.b64encode(hashlib.sha384(body).digest()).decode()
+    return Asset(
+        body=body,
+        gzip=gzip.compress(body, 9, mtime=0),
+        brotli=brotli.compress(body, quality=11),
+        etag=f'"{digest[:32]}"',
+        media_type=media_type,
+        integrity=f"sha384-{sri}",
+    )
+
+
+def script_json(value: object) -> str:
+    """JSON that is harmless anywhere in a script, also inside an HTML page."""
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), sort_keys=True)
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def hashed_name(file_name: str, body: bytes) -> str:
+    """client.js becomes client.<16 hex>.js."""
+    stem, _, extension = file_name.partition(".")
+    return f"{stem}.{hashlib.sha256(body).hexdigest()[:HASH_CHARS]}.{extension}"
+
+
+class Assets:
+    """Every script and payload that this process serves."""
+
+    def __init__(self, static_dir: Path) -> None:
+        """Read `static_dir`. Raises FileNotFoundError when widget.js or a payload is missing."""
+        self._template = (static_dir / "widget.js").read_text(encoding="utf-8")
+        if self._template.count(SETTINGS_MARKER) != 1:
+            raise ValueError(f"static/widget.js must hold {SETTINGS_MARKER!r} exactly once")
+        self.payloads: dict[str, Asset] = {}
+        self.payload_names: dict[str, str] = {}
+        for path in sorted(static_dir.glob("*.*")):
+            media_type = MEDIA_TYPES.get(path.suffix)
+            if path.name == "widget.js" or media_type is None:
+                continue
+            body = path.read_bytes()
+            name = hashed_name(path.name, body)
+            self.payloads[name] = make_asset(body, media_type)
+            self.payload_names[path.name] = name
+        self.scripts: dict[str, Asset] = {}
+
+    def payload_settings(self) -> dict[str, dict[str, str]]:
+        """What the init script must know of the payloads that it loads: address and SRI digest."""
+        return {
+            key: {
+                "url": f"/static/{self.payload_names[file_name]}",
+                "integrity": self.payloads[self.payload_names[file_name]].integrity,
+            }
+            for key, file_name in PAYLOADS.items()
+        }
+
+    def render_script(self, site: str, settings: Mapping[str, object]) -> Asset:
+        """Render and keep the init script of one site."""
+        text = self._template.replace(SETTINGS_MARKER, script_json(settings))
+        self.scripts[site] = make_asset(text.encode(), MEDIA_TYPES[".js"])
+        return self.scripts[site]
