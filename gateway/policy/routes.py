@@ -1,0 +1,238 @@
+"""Which calls may be made: templates with typed segments, compiled into a tree that is walked once per request.
+
+Leaves who may call to `decision` and whether Genesys knows the operation to the configuration. The rule: a route is
+an exact template, never a prefix or expression; HEAD is not implied by GET; a table with two answers is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.policy.paths import Target
+
+ParameterType = Literal["uuid", "id", "int", "slug"]
+CallerKind = Literal["guest", "backend"]
+RouteAuth = Literal["oauth", "webmessaging-jwt", "none"]
+Segment = str | tuple[str, ParameterType]
+"""A literal, or a parameter's name and type."""
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+PARAMETER_TYPES: Final[dict[ParameterType, re.Pattern[str]]] = {
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"),
+    "int": re.compile(r"0|[1-9][0-9]{0,17}"),
+    "slug": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*"),
+}
+MAX_PARAMETER_CHARS: Final = 128
+_LITERAL: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+_PARAMETER: Final = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{0,63})\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A method and path with typed parameters."""
+
+    method: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(segment[0] for segment in self.segments if isinstance(segment, tuple))
+
+    def __str__(self) -> str:
+        path = "".join(f"/{s}" if isinstance(s, str) else f"/{{{s[0]}}}" for s in self.segments)
+        return f"{self.method} {path}"
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """The path with its parameters set; the values are those that `RouteTable.match` gave."""
+        return "".join(f"/{s}" if isinstance(s, str) else f"/{values[s[0]]}" for s in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call that may be made. `body_template`: JSON sent upstream instead of the caller's body."""
+
+    name: str
+    match: Template
+    upstream: Template
+    callers: frozenset[CallerKind]
+    body_template: bytes | None = None
+    query: frozenset[str] = frozenset()
+    client: str | None = None
+    owner: str | None = None
+    auth: RouteAuth = "none"
+    max_body_bytes: int = 512_000
+    timeout_s: float = 15.0
+    retry: Literal["auto", "never"] = "auto"
+    cache_s: int = 0
+    limit_per_min: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the parts of the route contradict each other."""
+        known = set(self.match.parameters)
+        if missing := [name for name in self.upstream.parameters if name not in known]:
+            raise ValueError(f"upstream uses {{{missing[0]}}}, which match does not have")
+        if self.owner is not None and self.owner not in known:
+            raise ValueError(f"owner {self.owner} is not a path parameter of match")
+        if (self.auth == "oauth") != (self.client is not None):
+            raise ValueError("auth is oauth exactly when a client is named")
+        if self.cache_s and self.match.method != "GET":
+            raise ValueError("only the answers of GET can be kept (cache_s)")
+
+
+def parse_template(text: str, types: Mapping[str, ParameterType] | None = None) -> Template:
+    """`POST /api/v2/things/{thingId}` as a template; parameters are uuid unless `types` says otherwise.
+
+    Raises ValueError saying what is wrong.
+    """
+    method, space, path = text.partition(" ")
+    if not space or method not in METHODS:
+        raise ValueError(f"must be `METHOD /path` with one of {', '.join(sorted(METHODS))}")
+    if not path.startswith("/") or path == "/":
+        raise ValueError("has no path after the method")
+    kinds = dict(types or {})
+    segments = tuple(_parse_segment(part, kinds) for part in path[1:].split("/"))
+    names = [segment[0] for segment in segments if isinstance(segment, tuple)]
+    if len(set(names)) != len(names):
+        raise ValueError("names a parameter twice")
+    if unused := sorted(set(kinds) - set(names)):
+        raise ValueError(f"has no parameter {unused[0]}, whose type is given")
+    return Template(method, segments)
+
+
+def _parse_segment(text: str, kinds: Mapping[str, ParameterType]) -> Segment:
+    if (match := _PARAMETER.fullmatch(text)) is not None:
+        return match[1], kinds.get(match[1], "uuid")
+    if _LITERAL.fullmatch(text) is None:
+        raise ValueError(f"has the segment {text!r}, which is neither plain text nor {{parameter}}")
+    return text
+
+
+@dataclass(slots=True)
+class _Node:
+    """One place in the tree: where a literal leads, where a parameter leads, and what ends here by method."""
+
+    literals: dict[str, _Node] = field(default_factory=dict)
+    kind: ParameterType | None = None
+    below: _Node | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class RouteTable:
+    """The routes of one site. Raises ValueError when two routes could claim one request.
+
+    At one place a literal goes before a parameter; the cost of a match is that of its segments, not of the table.
+    """
+
+    __slots__ = ("_root", "routes")
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes: tuple[Route, ...] = tuple(routes)
+        self._root = _Node()
+        for route in self.routes:
+            _enter(self._root, route)
+
+    def match(self, method: str, segments: tuple[str, ...]) -> tuple[Route, dict[str, str]]:
+        """The route of a request and its path parameters.
+
+        Raises Refusal: ROUTE_UNKNOWN; METHOD_NOT_ALLOWED (the detail is an Allow list); ROUTE_PARAMETER.
+        """
+        ends: list[tuple[_Node, tuple[str, ...]]] = []
+        wrong_type = _walk(self._root, segments, 0, (), ends)
+        for node, values in ends:
+            if (route := node.routes.get(method)) is not None:
+                return route, dict(zip(route.match.parameters, values, strict=True))
+        if ends:
+            raise Refusal(errors.METHOD_NOT_ALLOWED, ", ".join(_methods(ends)))
+        if wrong_type is not None:
+            raise Refusal(errors.ROUTE_PARAMETER, f"a {wrong_type} is expected")
+        raise Refusal(errors.ROUTE_UNKNOWN)
+
+    def methods_at(self, segments: tuple[str, ...]) -> tuple[str, ...]:
+        """The methods that this path answers to, sorted; empty when no route has the path."""
+        ends: list[tuple[_Node, tuple[str, ...]]] = []
+        _walk(self._root, segments, 0, (), ends)
+        return _methods(ends)
+
+
+def _methods(ends: list[tuple[_Node, tuple[str, ...]]]) -> tuple[str, ...]:
+    return tuple(sorted({method for node, _ in ends for method in node.routes}))
+
+
+def _enter(node: _Node, route: Route) -> None:
+    for segment in route.match.segments:
+        if isinstance(segment, str):
+            node = node.literals.setdefault(segment, _Node())
+            continue
+        name, kind = segment
+        if node.below is None:
+            node.kind, node.below = kind, _Node()
+        elif node.kind != kind:
+            raise ValueError(f"route {route.name}: {{{name}}} is a {kind}, where another route has a {node.kind}")
+        node = node.below
+    if (other := node.routes.setdefault(route.match.method, route)) is not route:
+        raise ValueError(f"routes {other.name} and {route.name} match the same requests")
+
+
+def _walk(
+    node: _Node, segments: tuple[str, ...], at: int, values: tuple[str, ...], ends: list[tuple[_Node, tuple[str, ...]]]
+) -> ParameterType | None:
+    """Collect where the segments lead, literals first; answer the type that a segment failed, if one did.
+
+    The depth is bounded by the longest template.
+    """
+    if at == len(segments):
+        if node.routes:
+            ends.append((node, values))
+        return None
+    wrong: ParameterType | None = None
+    if (literal := node.literals.get(segments[at])) is not None:
+        wrong = _walk(literal, segments, at + 1, values, ends)
+    if node.below is not None and node.kind is not None:
+        value = segments[at]
+        if len(value) <= MAX_PARAMETER_CHARS and PARAMETER_TYPES[node.kind].fullmatch(value):
+            wrong = _walk(node.below, segments, at + 1, (*values, value), ends) or wrong
+        elif _leads_anywhere(node.below, segments, at + 1):
+            wrong = node.kind
+    return wrong
+
+
+def _leads_anywhere(node: _Node, segments: tuple[str, ...], at: int) -> bool:
+    """Whether the rest of the path fits a template when its parameters may hold anything."""
+    if at == len(segments):
+        return bool(node.routes)
+    literal = node.literals.get(segments[at])
+    if literal is not None and _leads_anywhere(literal, segments, at + 1):
+        return True
+    return node.below is not None and _leads_anywhere(node.below, segments, at + 1)
+
+
+def check_query(route: Route, target: Target) -> None:
+    """Admit a query whose names are all listed and stand once. Raises Refusal(ROUTE_QUERY) naming the first fault."""
+    if not target.parameters:
+        return
+    seen: set[str] = set()
+    for name, _ in target.parameters:
+        if name not in route.query:
+            raise Refusal(errors.ROUTE_QUERY, f"{name} is not listed")
+        if name in seen:
+            raise Refusal(errors.ROUTE_QUERY, f"{name} stands more than once")
+        seen.add(name)
+
+
+HISTORY: Final = Route(
+    name="guest-history",
+    match=parse_template("GET /api/v2/webmessaging/messages"),
+    upstream=parse_template("GET /api/v2/webmessaging/messages"),
+    callers=frozenset({"guest"}),
+    query=frozenset({"pageSize", "pageNumber"}),
+    auth="webmessaging-jwt",
+    max_body_bytes=0,
+)
+"""The one route that every proxied site has without configuration: a guest reads the messages of its own session."""
