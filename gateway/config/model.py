@@ -7,9 +7,9 @@ A key is added here, in config.toml and in docs/configuration.md together; a tes
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SecretRef = Annotated[str, Field(min_length=1, json_schema_extra={"secret": True})]
 """`env:NAME`, `file:PATH`, `exec:CMD`; the plain value itself only with `dev = true`."""
@@ -22,6 +22,14 @@ class Section(BaseModel):
     """What every section shares: closed, frozen, no silent conversion of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _arrays_are_tuples(cls, data: Any) -> Any:
+        """TOML and JSON know arrays, frozen sections hold tuples; every other type must be exact."""
+        if not isinstance(data, dict):
+            return data
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
 class Tls(Section):
