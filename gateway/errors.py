@@ -326,6 +326,81 @@ OAUTH_REQUEST = _reason(
     "A parameter is missing, repeated or contradictory, or credentials came in two places.",
     "Send each parameter once; authenticate by Basic or by body, never both.", "invalid_request",
 )  # fmt: skip
+CLIENT_INVALID = _reason(
+    "oauth.invalid_client", 401, "Client not authenticated",
+    "The client id is unknown, or its secret or assertion is wrong, expired or missing.",
+    "Check client id and secret in [oidc.clients.*] (or [backends.*]) and at the other side.", "invalid_client",
+)  # fmt: skip
+GRANT_CLIENT = _reason(
+    "oauth.unauthorized_client", 400, "Grant not open to this client",
+    "This client may not use this grant_type: backends use client_credentials and token exchange, relying parties use codes.",
+    "Use the grant that belongs to the kind of client.", "unauthorized_client",
+)  # fmt: skip
+GRANT_INVALID = _reason(
+    "oauth.invalid_grant", 400, "Code or refresh token not valid",
+    "The code or token is unknown, was revoked, or was given to another client.",
+    "Fetch a fresh code from the page's auth-code call.", "invalid_grant",
+)  # fmt: skip
+CODE_EXPIRED = _reason(
+    "oauth.code_expired", 400, "Authorization code expired",
+    "The code was redeemed later than [oidc] code_s seconds after it was made.",
+    "Redeem the code at once; fetch a fresh one for each attempt.", "invalid_grant",
+)  # fmt: skip
+CODE_REPLAYED = _reason(
+    "oauth.code_replayed", 400, "Authorization code already used",
+    "The code was redeemed before (several tabs, a reload, a repeated call); what the first use gave was revoked.",
+    "Fetch a fresh code for each attempt.", "invalid_grant",
+)  # fmt: skip
+REFRESH_REPLAYED = _reason(
+    "oauth.refresh_replayed", 400, "Refresh token already used",
+    "The refresh token was replaced by a newer one and its grace has passed; the whole grant was revoked.",
+    "Keep the newest refresh token only; sign in again.", "invalid_grant",
+)  # fmt: skip
+REDIRECT_MISMATCH = _reason(
+    "oauth.redirect_uri_mismatch", 400, "Redirect URI differs from the code's",
+    "redirect_uri is not, byte for byte, the one that the code was made for.",
+    "Send the redirectUri that came with the code; mind trailing slashes and queries.", "invalid_grant",
+)  # fmt: skip
+REDIRECT_UNKNOWN = _reason(
+    "oauth.redirect_uri_unknown", 400, "Redirect URI not registered",
+    "redirect_uri is missing or is not, byte for byte, one of the client's redirect_uris.",
+    "List the exact URI in [oidc.clients.*] redirect_uris.", "invalid_request",
+)  # fmt: skip
+PKCE_FAILED = _reason(
+    "oauth.pkce_failed", 400, "Code verifier wrong",
+    "code_verifier is missing, malformed, not asked for, or does not belong to the code's S256 challenge.",
+    "Send the verifier whose SHA-256 was sent as code_challenge, or neither of the two.", "invalid_grant",
+)  # fmt: skip
+GRANT_SESSION_OVER = _reason(
+    "oauth.session_over", 400, "Visitor's session is over",
+    "The guest session behind this code or token ended, expired, or was revoked.",
+    "Let the visitor sign in again.", "invalid_grant",
+)  # fmt: skip
+NOT_SIGNED_IN = _reason(
+    "oauth.not_signed_in", 403, "No signed-in visitor",
+    "A code or id_token is made only for a live guest session of a verified visitor.",
+    "Sign in with POST /sites/{site}/session and a visitor token first.", "access_denied",
+)  # fmt: skip
+NO_RELYING_PARTY = _reason(
+    "oauth.no_relying_party", 404, "No OpenID client for this site",
+    "No entry of [oidc.clients.*] serves this site, so there is nobody to make a code for.",
+    "Add [oidc.clients.genesys] with id, secret and redirect_uris.", "invalid_request",
+)  # fmt: skip
+ACCESS_TOKEN_INVALID = _reason(
+    "oauth.invalid_token", 401, "Access token not valid",
+    "The access token is missing, unknown, expired or revoked, or its session is over.",
+    "Refresh the token or sign in again.", "invalid_token",
+)  # fmt: skip
+TARGET_INVALID = _reason(
+    "oauth.invalid_target", 400, "Target not allowed",
+    "audience names no site that this backend may act for, or is missing where several are possible.",
+    "Send audience with the name of a site listed in backends.X.sites.", "invalid_target",
+)  # fmt: skip
+SIGNING_KEY_UNAVAILABLE = _reason(
+    "oauth.no_signing_key", 503, "Signing key unavailable",
+    "The directory of id_token signing keys holds no usable current key.",
+    "Try again; the operator runs `gateway keys list` and checks the directory.", "temporarily_unavailable",
+)  # fmt: skip
 
 # --- WebSocket --------------------------------------------------------------------------------------------------
 SOCKET_UPGRADE = _reason(
