@@ -1,0 +1,253 @@
+"""The one door: decide, record, count, in one method each.
+
+`permit` and `permit_socket` are the only callers of the deciding functions; whatever they say, yes or no, is recorded
+and counted here. The rule: no room in the audit log, no permit; a refusal is given in any case.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.observe.audit import records
+from gateway.observe.audit.records import Record, Subject
+from gateway.observe.metrics import Metrics
+from gateway.policy.decision import (
+    Backend,
+    Caller,
+    Facts,
+    Guest,
+    Permit,
+    SiteRules,
+    SocketPermit,
+    decide,
+    decide_socket,
+)
+
+SUBJECTS_KEPT: Final = 20_000
+"""Subjects (whom records are about) that are kept built; a guest makes many calls."""
+DAY_S: Final = 86_400
+
+ORIGIN_RESULTS: Final = {
+    "origin.missing": "missing",
+    "origin.null": "null",
+    "origin.malformed": "malformed",
+    "origin.insecure": "insecure_scheme",
+    "origin.not_allowed": "not_listed",
+}
+LIMITERS: Final = {"limit.rate": "client", "limit.overloaded": "connections", "socket.too_many": "connections"}
+
+
+class AuditSink(Protocol):
+    """What the gate needs of the audit log; the classes are those of docs/audit.md."""
+
+    async def grant(self, record: Record) -> None:
+        """Class A: returns when durable. Raises Refusal(AUDIT_UNAVAILABLE)."""
+
+    async def use(self, record: Record) -> None:
+        """Class B: queued, waiting briefly for room. Raises Refusal(AUDIT_UNAVAILABLE)."""
+
+    def try_use(self, record: Record) -> bool:
+        """Class B without waiting; False when the queue is full."""
+
+    def refuse(self, record: Record) -> None:
+        """Class C: never raises."""
+
+    async def room(self) -> None:
+        """Returns when a class B record would find room. Raises Refusal(AUDIT_UNAVAILABLE) after 250 ms."""
+
+    def pseudonym(self, site: str, subject: str, now: float) -> str:
+        """The pseudonym of a guest in the epoch of `now`."""
+
+    def client_ref(self, address: str, now: float) -> str:
+        """The day's reference of a client address."""
+
+    def ref(self, kind: str, secret: str) -> str:
+        """The reference of a handle or token."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known of one request, for its records: filled as it is found out. Nothing secret has a place here.
+
+    `surface` is the row of the public surface (a metric label); `route` the name of a configured route.
+    """
+
+    request_id: str
+    surface: str
+    method: str
+    client_ip: str
+    started: float
+    site: str | None = None
+    route: str | None = None
+    template: str | None = None
+    origin: str | None = None
+    region: str | None = None
+    caller: Caller | None = None
+    issuer: str | None = None
+    responder: Literal["gateway", "upstream"] = "gateway"
+    trace_id: str | None = None
+    upstream_s: float = 0.0
+    conversation: str | None = None
+    who: Subject | None = field(default=None, repr=False)
+
+
+class Gate:
+    """Decides by the policy, records in the audit log, counts in the metrics."""
+
+    def __init__(self, audit: AuditSink, metrics: Metrics, clock: Callable[[], float]) -> None:
+        """`clock`: seconds since the epoch."""
+        self._audit = audit
+        self._metrics = metrics
+        self._clock = clock
+        self._allowed = metrics.origin_checks.child("allowed")
+        self._subjects: OrderedDict[tuple[str, str, int], Subject] = OrderedDict()
+
+    async def permit(self, facts: Facts, rules: SiteRules, trail: Trail) -> Permit:
+        """Leave for one REST call. Raises Refusal; the web room hands it back to `refused`.
+
+        The record of the call itself is written by `carried`, when its outcome is known; room for it is made sure here.
+        """
+        trail.caller = facts.caller
+        permit = decide(facts, rules, self._clock())
+        self._allowed.value += 1.0
+        trail.caller = permit.caller
+        trail.route = permit.route.name
+        trail.template = str(permit.route.match).partition(" ")[2]
+        await self._audit.room()
+        return permit
+
+    async def permit_socket(
+        self, facts: Facts, rules: SiteRules, deployment_id: str | None, trail: Trail
+    ) -> SocketPermit:
+        """Leave for one guest socket. Raises Refusal."""
+        trail.caller = facts.caller
+        permit = decide_socket(facts, rules, deployment_id, self._clock())
+        self._allowed.value += 1.0
+        await self._audit.room()
+        return permit
+
+    async def carried(
+        self, trail: Trail, *, status: int, request_bytes: int, response_bytes: int, duration_s: float
+    ) -> None:
+        """Record that a permitted call was carried (class B)."""
+        record = records.proxy_allowed(
+            at=self._clock(),
+            who=self.subject(trail),
+            request_id=trail.request_id,
+            route=trail.route or trail.surface,
+            method=trail.method,
+            path=trail.template or "",
+            status=status,
+            request_bytes=request_bytes,
+            response_bytes=response_bytes,
+            region=trail.region or "none",
+            responder=trail.responder,
+            duration_s=duration_s,
+            upstream_s=trail.upstream_s,
+            conversation=trail.conversation,
+            backend=trail.caller.name if isinstance(trail.caller, Backend) else None,
+            trace_id=trail.trace_id,
+        )
+        if not self._audit.try_use(record):
+            await self._audit.use(record)
+
+    async def granted(self, record: Record) -> None:
+        """Record a grant durably before it takes effect (class A). Raises Refusal(AUDIT_UNAVAILABLE)."""
+        await self._audit.grant(record)
+
+    async def used(self, record: Record) -> None:
+        """Record the use of a grant (class B). Raises Refusal(AUDIT_UNAVAILABLE)."""
+        if not self._audit.try_use(record):
+            await self._audit.use(record)
+
+    def refused(self, refusal: Refusal, trail: Trail) -> None:
+        """Record and count a refusal or fault; never raises."""
+        code = refusal.code
+        self._metrics.refusals.child(code).inc()
+        if code in ORIGIN_RESULTS:
+            self._metrics.origin_checks.child(ORIGIN_RESULTS[code]).inc()
+        if code in LIMITERS:
+            self._metrics.rate_limited.child(LIMITERS[code]).inc()
+        record = self._refusal_record(refusal, trail)
+        if record.action.failure_class == "B" and self._audit.try_use(record):
+            return
+        self._audit.refuse(record)
+
+    def _refusal_record(self, refusal: Refusal, trail: Trail) -> Record:
+        """The record that belongs to the room of the code: the part before its dot."""
+        at, who, code = self._clock(), self.subject(trail), refusal.code
+        room = code.partition(".")[0]
+        common = {"request_id": trail.request_id, "trace_id": trail.trace_id}
+        backend = trail.caller.name if isinstance(trail.caller, Backend) else None
+        if room == "origin":
+            return records.origin_denied(
+                at=at, who=who, reason=code, origin=trail.origin, route=trail.surface, method=trail.method,
+                status=refusal.status, **common,
+            )  # fmt: skip
+        if room in {"visitor", "session", "handle"}:
+            return records.session_denied(
+                at=at,
+                who=who,
+                reason=code,
+                auth_method=trail.issuer,
+                route=trail.surface,
+                status=refusal.status,
+                **common,
+            )
+        if room in {"token", "oauth"} and trail.surface == "oauth_token":
+            return records.token_refused(at=at, who=who, reason=code, status=refusal.status, backend=backend, **common)
+        if code in LIMITERS:
+            return records.ratelimit_blocked(
+                at=at, who=who, limiter=LIMITERS[code], reason=code, route=trail.surface, method=trail.method,
+                status=refusal.status, **common,
+            )  # fmt: skip
+        if room in {"upstream", "token"}:
+            return records.proxy_upstream_error(
+                at=at, who=who, error=code, route=trail.route or trail.surface, method=trail.method,
+                path=trail.template, status=refusal.status, region=trail.region, backend=backend,
+                request_id=trail.request_id, trace_id=trail.trace_id,
+            )  # fmt: skip
+        return records.proxy_denied(
+            at=at, who=who, reason=code, route=trail.route or trail.surface, method=trail.method, path=trail.template,
+            status=refusal.status, backend=backend, **common,
+        )  # fmt: skip
+
+    def subject(self, trail: Trail) -> Subject:
+        """Whom the records of this request are about; built once per guest and address."""
+        if trail.who is not None:
+            return trail.who
+        caller = trail.caller
+        day = int(self._clock() // DAY_S)  # references of addresses change daily
+        key = (caller.session.id if isinstance(caller, Guest) else trail.site or "", trail.client_ip, day)
+        found = self._subjects.get(key)
+        if found is None:
+            found = self._make_subject(trail)
+            self._subjects[key] = found
+            if len(self._subjects) > SUBJECTS_KEPT:
+                self._subjects.popitem(last=False)
+        trail.who = found
+        return found
+
+    def _make_subject(self, trail: Trail) -> Subject:
+        now, caller = self._clock(), trail.caller
+        if isinstance(caller, Guest):
+            session = caller.session
+            return records.subject(
+                site=session.site,
+                client_ip=trail.client_ip,
+                client_ref=self._audit.client_ref(trail.client_ip, now),
+                user=self._audit.pseudonym(session.site, session.guest_id, now),
+                session_ref=self._audit.ref("session", session.id),
+            )
+        return records.subject(
+            site=trail.site, client_ip=trail.client_ip, client_ref=self._audit.client_ref(trail.client_ip, now)
+        )
+
+    def count_internal(self, trail: Trail) -> None:
+        """Record a failure of our own, as the refusal that the caller saw."""
+        self.refused(Refusal(errors.INTERNAL), trail)

@@ -1,0 +1,191 @@
+"""One request and its answer: what the handlers share, so that each of them is only its own job.
+
+Reads a body within its limits, reads the credential, and builds answers that carry the CORS headers, the request id
+and no trace of what serves them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import orjson
+from aiohttp import web
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.gate import Trail
+from gateway.policy.decision import Caller, Facts, Nobody, SiteRules
+from gateway.policy.paths import Target
+from gateway.web.problems import SERVER
+from gateway.web.surface import Surface
+
+SINGLE_HEADERS: Final = ("Origin", "Authorization", "Content-Type", "Content-Length", "Host", "Cookie")
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How long a body may take to come in, in seconds, and its slowest pace after the first five."""
+
+    timeout_s: float = 30.0
+    min_bytes_per_s: int = 500
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request that has been given its place on the surface."""
+
+    request: web.BaseRequest
+    target: Target
+    segments: tuple[str, ...]
+    surface: Surface
+    trail: Trail
+    limits: BodyLimits
+    site: SiteRules | None = None
+    caller: Caller = field(default_factory=Nobody)
+    cors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> SiteRules:
+        """The site's rules; only services of a site ask."""
+        if self.site is None:
+            raise Refusal(errors.SITE_UNKNOWN)
+        return self.site
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin header as it came."""
+        return self.request.headers.get("Origin")
+
+    def facts(self, body_bytes: int = 0) -> Facts:
+        """What `decide()` asks about."""
+        return Facts(self.request.method, self.target, self.segments, self.origin, self.caller, body_bytes)
+
+    async def body(self, max_bytes: int) -> bytes:
+        """The whole body. Raises Refusal: MEDIA_TYPE (encoded), BODY_TOO_LARGE, BODY_TIMEOUT, CLIENT_GONE."""
+        request = self.request
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refusal(errors.MEDIA_TYPE, "The body is compressed.")
+        length = request.content_length
+        if length is not None and length > max_bytes:
+            raise Refusal(errors.BODY_TOO_LARGE, f"{length} bytes, of {max_bytes} at most.")
+        if not request.can_read_body:
+            return b""
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                return await self._read(max_bytes)
+        except TimeoutError as exc:
+            raise Refusal(errors.BODY_TIMEOUT) from exc
+        except (ConnectionError, web.RequestPayloadError) as exc:
+            raise Refusal(errors.CLIENT_GONE) from exc
+
+    async def _read(self, max_bytes: int) -> bytes:
+        content, chunks, size = self.request.content, [], 0
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while not content.at_eof():
+            chunk = await content.readany()
+            size += len(chunk)
+            if size > max_bytes:
+                raise Refusal(errors.BODY_TOO_LARGE, f"More than {max_bytes} bytes.")
+            chunks.append(chunk)
+            if size < (loop.time() - started - 5) * self.limits.min_bytes_per_s:
+                raise Refusal(errors.BODY_TIMEOUT, "The body comes too slowly.")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def json_object(self, max_bytes: int) -> dict[str, object]:
+        """The body as one JSON object; an empty body is an empty object. Raises as `body`, and JSON_MALFORMED."""
+        data = await self.body(max_bytes)
+        if not data:
+            return {}
+        if self.request.content_type != JSON:
+            raise Refusal(errors.MEDIA_TYPE, "Content-Type must be application/json.")
+        return parse_object(data)
+
+    async def form(self, max_bytes: int) -> str:
+        """The body as form text, unparsed. Raises as `body`, and MEDIA_TYPE."""
+        data = await self.body(max_bytes)
+        if self.request.content_type != FORM:
+            raise Refusal(errors.MEDIA_TYPE, f"Content-Type must be {FORM}.")
+        try:
+            return data.decode("ascii")
+        except UnicodeDecodeError as exc:
+            raise Refusal(errors.OAUTH_REQUEST, "The form is not percent-encoded ASCII.") from exc
+
+    def answer(
+        self,
+        status: int,
+        body: bytes = b"",
+        media_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """An answer of the gateway's own."""
+        response = web.Response(status=status, body=body or None, headers=self.cors)
+        out = response.headers
+        if media_type is not None:
+            out["Content-Type"] = media_type
+        out["Server"] = SERVER
+        out["X-Request-Id"] = self.trail.request_id
+        out["X-Content-Type-Options"] = "nosniff"
+        if headers:
+            out.update(headers)
+        out.setdefault("Cache-Control", "no-store")
+        return response
+
+    def json_answer(
+        self, status: int, value: Mapping[str, object], headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        """A JSON answer of the gateway's own."""
+        return self.answer(status, orjson.dumps(value), JSON, headers)
+
+
+def parse_object(data: bytes) -> dict[str, object]:
+    """One JSON object in UTF-8. Raises Refusal(JSON_MALFORMED); a key that stands twice is refused too."""
+    try:
+        text = data.decode("utf-8")
+        value: object = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as exc:
+        raise Refusal(errors.JSON_MALFORMED) from exc
+    if not isinstance(value, dict):
+        raise Refusal(errors.JSON_MALFORMED, "The body is not an object.")
+    return cast(dict[str, object], value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two readers of a repeated key may take different ones; so nobody gets to choose."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def text_member(value: Mapping[str, object], name: str, max_chars: int) -> str | None:
+    """A member that is a string or absent. Raises Refusal(JSON_MALFORMED)."""
+    found = value.get(name)
+    if found is None:
+        return None
+    if not isinstance(found, str) or not 0 < len(found) <= max_chars:
+        raise Refusal(errors.JSON_MALFORMED, f"{name} must be a string of 1 to {max_chars} characters.")
+    return found
+
+
+def refuse_unknown(value: Mapping[str, object], known: frozenset[str]) -> None:
+    """Raises Refusal(JSON_MALFORMED) naming the first member that this call does not know."""
+    for name in value:
+        if name not in known:
+            raise Refusal(errors.JSON_MALFORMED, f"Unknown member; known are {', '.join(sorted(known))}.")
+
+
+def check_single_headers(request: web.BaseRequest) -> None:
+    """Headers that decide anything stand at most once. Raises Refusal(HEADER_INVALID)."""
+    headers = request.headers
+    if len(headers) == len(set(headers)):  # the usual case: no header stands twice
+        return
+    for name in SINGLE_HEADERS:
+        if len(headers.getall(name, ())) > 1:
+            raise Refusal(errors.HEADER_INVALID, f"{name} stands more than once.")
