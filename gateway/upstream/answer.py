@@ -1,0 +1,206 @@
+"""One exchange as its caller sees it: the head of the answer, then the body, read at once or as a stream.
+
+Leaves the wire to connection.py, which feeds it. The rule: memory is bounded (the wire is paused when the reader is
+slow), and a body that was cut is never mistaken for a whole one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Protocol
+
+from gateway.upstream.faults import FaultKind, UpstreamFault
+from gateway.upstream.framing import BodyPlan, Framing, Header
+
+
+class Wire(Protocol):
+    """What an answer may ask of the connection that feeds it."""
+
+    def resume(self) -> None:
+        """Go on reading; the buffer has room again."""
+
+    def abandon(self) -> None:
+        """Cut the connection; nobody wants the rest."""
+
+
+class Answer:
+    """The answer of one request. `status` and `headers` are as received, once `HttpLeg.request` has returned it.
+
+    Take the body with `read()` or `stream()`, or give it up with `abort()`; `async with` gives up what is left.
+    """
+
+    __slots__ = (
+        "_arrived", "_buffered", "_chunks", "_complete", "_fault", "_low_bytes", "_paused", "_waiter", "_wire",
+        "deadline", "headers", "loop", "method", "plan", "seen", "status",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, method: str, deadline: float, low_bytes: int) -> None:
+        self.loop = loop
+        self.method = method
+        self.deadline = deadline
+        self.status = 0
+        self.headers: list[Header] = []
+        self.plan = BodyPlan(Framing.NONE, 0, keep_alive=False)
+        self.seen = False
+        self._low_bytes = low_bytes
+        self._chunks: deque[bytes] = deque()
+        self._buffered = 0
+        self._paused = False
+        self._arrived = False
+        self._complete = False
+        self._fault: UpstreamFault | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._wire: Wire | None = None
+
+    # --- the side of the caller -------------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Has the whole body arrived?"""
+        return self._complete
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the body where the head tells it."""
+        return self.plan.length
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the whole body. Raises UpstreamFault when it is cut, late, or longer than `max_bytes`."""
+        length = self.plan.length
+        if length is not None and length > max_bytes:
+            self.abort()
+            raise UpstreamFault(FaultKind.PROTOCOL, "body above the limit", request_sent=True, answer_seen=True)
+        taken: list[bytes] = []
+        size = 0
+        while True:
+            while self._chunks:
+                chunk = self._take()
+                size += len(chunk)
+                taken.append(chunk)
+            if size > max_bytes:
+                self.abort()
+                raise UpstreamFault(FaultKind.PROTOCOL, "body above the limit", request_sent=True, answer_seen=True)
+            if self._complete:
+                return taken[0] if len(taken) == 1 else b"".join(taken)
+            if self._fault is not None:
+                raise self._fault
+            await self.changed()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body piece by piece as it comes. Raises UpstreamFault when it is cut; left early, it aborts."""
+        try:
+            while True:
+                while self._chunks:
+                    yield self._take()
+                if self._complete:
+                    return
+                if self._fault is not None:
+                    raise self._fault
+                await self.changed()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Give up what is left: the connection is cut unless the body is complete. Twice does no harm."""
+        wire, self._wire = self._wire, None
+        self._chunks.clear()
+        self._buffered = 0
+        if self._complete:
+            return
+        if self._fault is None:
+            self._fault = UpstreamFault(FaultKind.RESET, "given up", request_sent=True, answer_seen=self.seen)
+        if wire is not None:
+            wire.abandon()
+
+    async def __aenter__(self) -> Answer:
+        """The answer itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Give up what was not read."""
+        self.abort()
+
+    # --- the side of the connection ---------------------------------------------------------------------------
+
+    @property
+    def arrived(self) -> bool:
+        """Has the final head arrived?"""
+        return self._arrived
+
+    @property
+    def ended(self) -> bool:
+        """Is there nothing more to wait for?"""
+        return self._complete or self._fault is not None
+
+    def bind(self, wire: Wire) -> None:
+        """Say which connection feeds it."""
+        self._wire = wire
+
+    def raise_fault(self) -> None:
+        """Raise the fault that ended the exchange, if one did."""
+        if self._fault is not None:
+            raise self._fault
+
+    async def changed(self) -> None:
+        """Wait until a head, a piece, the end or a fault has come. One waiter at a time."""
+        waiter = self._waiter = self.loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Wake the waiter."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def set_head(self, status: int, headers: list[Header], plan: BodyPlan) -> None:
+        """Take the final head."""
+        self.status = status
+        self.headers = headers
+        self.plan = plan
+        self._arrived = True
+
+    def put(self, chunk: bytes) -> int:
+        """Take a piece of the body; returns how many bytes wait for the reader."""
+        self._chunks.append(chunk)
+        self._buffered += len(chunk)
+        return self._buffered
+
+    def paused(self) -> None:
+        """Remember that the wire was paused because of us."""
+        self._paused = True
+
+    @property
+    def is_paused(self) -> bool:
+        """Does the wire wait for our reader?"""
+        return self._paused
+
+    def finish(self) -> None:
+        """The whole body has come; the connection is let go."""
+        self._complete = True
+        self._wire = None
+        self.wake()
+
+    def fail(self, fault: UpstreamFault) -> None:
+        """The exchange broke; the first fault counts."""
+        if not self._complete and self._fault is None:
+            self._fault = fault
+            self._wire = None
+            self.wake()
+
+    def _take(self) -> bytes:
+        """Hand out the oldest piece, and let the wire go on when there is room."""
+        chunk = self._chunks.popleft()
+        self._buffered -= len(chunk)
+        if self._paused and self._buffered <= self._low_bytes:
+            self._paused = False
+            if self._wire is not None:
+                self._wire.resume()
+        return chunk

@@ -1,0 +1,366 @@
+"""One HTTP/1.1 connection to an upstream: bytes out, llhttp in, one exchange at a time.
+
+Leaves meaning to framing.py, the body to answer.py, sharing to pool.py. The rule: a connection is offered again only
+after a complete, unambiguous exchange with nothing behind it; in every other case it is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final, cast
+
+import httptools
+
+from gateway.upstream.answer import Answer
+from gateway.upstream.faults import FaultKind, UpstreamFault
+from gateway.upstream.framing import AmbiguousAnswer, Framing, Header, plan_body
+from gateway.upstream.settings import LegSettings
+
+_CONTINUE: Final = 100
+_SWITCHING: Final = 101
+
+
+class Connection(asyncio.Protocol):
+    """A connection in the pool. `free` is called when it may be used again, `lost` once when it is gone."""
+
+    __slots__ = (
+        "_answer",
+        "_closing",
+        "_done",
+        "_free",
+        "_headers",
+        "_in_head",
+        "_interim",
+        "_loop",
+        "_lost",
+        "_may_continue",
+        "_moved",
+        "_moved_at",
+        "_parser",
+        "_sending",
+        "_settings",
+        "_silent_bytes",
+        "_status",
+        "_transport",
+        "_unsent_bytes",
+        "_write_gate",
+        "born_at",
+        "idle_since",
+        "used",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: LegSettings,
+        free: Callable[[Connection], None],
+        lost: Callable[[Connection], None],
+    ) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._free = free
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._answer: Answer | None = None
+        self._headers: list[Header] = []
+        self._in_head = False
+        self._status = 0
+        self._interim = 0
+        self._silent_bytes = 0
+        self._done = False
+        self._closing = False
+        self._sending = False
+        self._may_continue: asyncio.Future[None] | None = None
+        self._write_gate: asyncio.Future[None] | None = None
+        self._moved = False
+        self._moved_at = 0.0
+        self._unsent_bytes = 0
+        self.used = False
+        self.born_at = loop.time()
+        self.idle_since = self.born_at
+
+    @property
+    def usable(self) -> bool:
+        """Could a request be sent on it now, as far as the event loop knows?"""
+        transport = self._transport
+        return transport is not None and not self._closing and self._answer is None and not transport.is_closing()
+
+    # --- an exchange ------------------------------------------------------------------------------------------
+
+    async def exchange(self, method: str, head: bytes, body: bytes, deadline: float) -> Answer:
+        """Send a request with a body at hand, and return its answer when the final head has come.
+
+        Raises UpstreamFault. Cancelled, or failed, it leaves the connection cut.
+        """
+        answer = self._begin(method, deadline)
+        try:
+            self._write(head + body if body else head)
+            while not answer.arrived:
+                answer.raise_fault()
+                await answer.changed()
+        except asyncio.CancelledError:
+            answer.abort()
+            raise
+        self.used = True
+        return answer
+
+    async def exchange_stream(
+        self, method: str, head: bytes, body: AsyncIterator[bytes], deadline: float, *, chunked: bool, ask_first: bool
+    ) -> Answer:
+        """The same with a body that comes piece by piece, held back while the upstream is slow.
+
+        An answer that comes before the body is out ends the sending. What the iterator raises is raised on, the
+        connection being cut.
+        """
+        answer = self._begin(method, deadline)
+        self._sending = True
+        self._may_continue = self._loop.create_future() if ask_first else None
+        self._write(head)
+        sender = self._loop.create_task(self._send(body, chunked=chunked))
+        sender.add_done_callback(lambda _: answer.wake())
+        try:
+            while not answer.arrived:
+                answer.raise_fault()
+                if sender.done() and not sender.cancelled() and sender.exception() is not None:
+                    sender.result()
+                await answer.changed()
+        except BaseException:
+            answer.abort()
+            raise
+        finally:
+            if not sender.done():  # the answer came early: the rest of the body will never be sent
+                self._closing = True
+                self._sending = False
+                sender.cancel()
+            await asyncio.wait({sender})
+            if not sender.cancelled():
+                sender.exception()
+            if self._closing and self._answer is None:
+                self.close()
+        self.used = True
+        return answer
+
+    def _begin(self, method: str, deadline: float) -> Answer:
+        """Make the connection belong to one exchange."""
+        answer = Answer(self._loop, method, deadline, self._settings.high_water_bytes // 2)
+        answer.bind(self)
+        self._answer = answer
+        self._headers = []
+        self._in_head = True
+        self._done = self._sending = False
+        self._interim = self._silent_bytes = self._unsent_bytes = 0
+        self._moved = True
+        return answer
+
+    def _write(self, data: bytes) -> None:
+        """Hand bytes to the transport."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def _send(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """Send a body piece by piece, after the upstream's go-ahead where one was asked for."""
+        if self._may_continue is not None:
+            # RFC 9110 section 10.1.1: a client need not wait for ever for the 100
+            await asyncio.wait({self._may_continue}, timeout=self._settings.expect_timeout_s)
+        async for piece in body:
+            if not piece:
+                continue
+            if self._write_gate is not None:
+                await self._write_gate
+            self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self._moved = True
+        if chunked:
+            self._write(b"0\r\n\r\n")
+        self._sending = False
+        self._moved = True
+
+    # --- the clock --------------------------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Called every tick while in use: end the exchange when one of its times has run out."""
+        answer, transport = self._answer, self._transport
+        if answer is None or transport is None:
+            return
+        unsent_bytes = transport.get_write_buffer_size()
+        if self._moved or unsent_bytes != self._unsent_bytes:
+            self._moved = False
+            self._moved_at = now
+            self._unsent_bytes = unsent_bytes
+        still_s = now - self._moved_at
+        if now >= answer.deadline:
+            self._fail(FaultKind.TOTAL_TIMEOUT, "deadline passed")
+        elif unsent_bytes and still_s >= self._settings.write_timeout_s:
+            self._fail(FaultKind.WRITE_TIMEOUT, "upstream takes no bytes")
+        elif (
+            not unsent_bytes and not self._sending and not answer.is_paused and still_s >= self._settings.read_timeout_s
+        ):
+            self._fail(FaultKind.READ_TIMEOUT, "upstream sends no bytes")
+
+    # --- asyncio.Protocol -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not its subclasses
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; end, pass on or cut, by what came of it."""
+        answer, parser = self._answer, self._parser
+        if answer is None or parser is None:
+            self.close()  # bytes that nobody asked for: the next answer on this connection could be anybody's
+            return
+        answer.seen = True
+        self._moved = True
+        self._silent_bytes += len(data)
+        was_arrived = answer.arrived
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            cause = exc.__context__
+            self._closing = True
+            if not self._done:
+                self._fail(FaultKind.PROTOCOL, str(cause if isinstance(cause, AmbiguousAnswer) else exc))
+                return
+        if self._done:
+            self._end_exchange(answer)
+        elif self._silent_bytes > self._settings.max_head_bytes:
+            self._fail(FaultKind.PROTOCOL, "too much that is neither head nor body")
+        elif answer.arrived:
+            if not was_arrived:
+                self._silent_bytes = 0
+            answer.wake()
+
+    def eof_received(self) -> bool | None:
+        """The upstream sends no more: the end of a body that is framed so, a cut in every other case."""
+        answer = self._answer
+        if answer is not None and answer.arrived and answer.plan.framing is Framing.UNTIL_CLOSE:
+            self._end_exchange(answer)
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the exchange and the pool."""
+        self._closing = True
+        self._fail(
+            FaultKind.RESET, "connection closed before the end of the answer" if exc is None else type(exc).__name__
+        )
+        self.resume_writing()
+        self._parser = None  # it holds our bound methods: an island that only the cycle collector would find
+        self._transport = None
+        self._lost(self)
+
+    def pause_writing(self) -> None:
+        """The upstream is slow: hold the body back."""
+        if self._write_gate is None:
+            self._write_gate = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Go on with the body."""
+        gate, self._write_gate = self._write_gate, None
+        if gate is not None and not gate.done():
+            gate.set_result(None)
+
+    # --- llhttp -----------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A head begins; behind a complete answer it is one too many."""
+        if self._done:
+            self._closing = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a field; those of the trailer are dropped."""
+        if self._in_head:
+            self._headers.append((name, value.rstrip(b" \t")))
+            if len(self._headers) > self._settings.max_headers:
+                raise AmbiguousAnswer("too many header fields")
+
+    def on_headers_complete(self) -> None:
+        """Judge the head."""
+        answer, parser = self._answer, self._parser
+        if self._done or answer is None or parser is None:
+            return
+        self._status = status = parser.get_status_code()
+        if _CONTINUE <= status < 200:
+            self._interim += 1
+            if status == _SWITCHING or self._interim > self._settings.max_interim_answers:
+                raise AmbiguousAnswer("an interim answer that was not asked for")
+            return
+        headers = self._headers
+        plan = plan_body(answer.method, status, parser.get_http_version(), headers)
+        self._in_head = False
+        if not plan.keep_alive:
+            self._closing = True
+        answer.set_head(status, headers, plan)
+        if plan.framing is Framing.NONE:
+            self._done = True
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece on; pause the wire when the reader lags."""
+        answer = self._answer
+        if self._done or answer is None:
+            self._closing = True  # a body where the head allows none
+            return
+        self._silent_bytes = 0
+        if answer.put(body) > self._settings.high_water_bytes and not answer.is_paused:
+            answer.paused()
+            if self._transport is not None:
+                self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """An interim answer is over, or the exchange is."""
+        if self._in_head:
+            self._headers = []
+            gate = self._may_continue
+            if self._status == _CONTINUE and gate is not None and not gate.done():
+                gate.set_result(None)
+        else:
+            self._done = True
+
+    # --- the ends ---------------------------------------------------------------------------------------------
+
+    def _end_exchange(self, answer: Answer) -> None:
+        """The answer is complete: offer the connection again, or close it."""
+        self._answer = None
+        if answer.is_paused and self._transport is not None:
+            self._transport.resume_reading()
+        answer.finish()
+        if self._sending or self._unsent():
+            self._closing = True  # answered before the request was out: what follows on the wire is the old body
+            if self._sending:
+                return  # exchange_stream still holds it, and closes it
+        if answer.method == "HEAD":
+            self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body that HEAD announces
+        if self._closing:
+            self.close()
+        else:
+            self.idle_since = self._loop.time()
+            self._free(self)
+
+    def _unsent(self) -> bool:
+        """Are there request bytes that the socket has not taken?"""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def _fail(self, kind: FaultKind, detail: str) -> None:
+        """End the exchange with a fault and cut the connection."""
+        answer, self._answer = self._answer, None
+        self._closing = True
+        if answer is not None:
+            answer.fail(UpstreamFault(kind, detail, request_sent=True, answer_seen=answer.seen))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def resume(self) -> None:
+        """The reader has room again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._moved = True
+
+    def abandon(self) -> None:
+        """Nobody wants the rest: cut."""
+        self._fail(FaultKind.RESET, "given up")
+
+    def close(self) -> None:
+        """Close in order (TLS close_notify included)."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()

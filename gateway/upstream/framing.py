@@ -1,0 +1,102 @@
+"""Meaning of HTTP/1.1 heads, both ways, without any socket: how a request head is written, how an answer is framed.
+
+Leaves parsing to llhttp (connection.py). The rule: whatever two readers could understand differently is refused,
+in what we send and in what we accept (RFC 9112 sections 6 and 11).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+Header = tuple[bytes, bytes]
+
+MAX_BODY_BYTES: Final = 2**53
+_TARGET: Final = re.compile(rb"/[!-~]*")
+_METHOD: Final = re.compile(r"[A-Z]{3,16}")
+_OURS: Final = (
+    b"host|content-length|transfer-encoding|connection|keep-alive|proxy-connection|proxy-authenticate|"
+    b"proxy-authorization|te|trailer|upgrade|expect|http2-settings"
+)
+# One pass over all lines: field names are tokens (RFC 9110 section 5.6.2), values hold no control characters but tab,
+# and no line names a field that the leg itself decides.
+_LINES: Final = re.compile(
+    rb"(?:(?!(?:" + _OURS + rb"):)[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*", re.IGNORECASE
+)
+BODILESS_STATUS: Final = frozenset({204, 304})
+
+
+class AmbiguousAnswer(Exception):
+    """An answer head that must not be trusted; the message says why."""
+
+
+class Framing(Enum):
+    """How the end of an answer's body is known."""
+
+    NONE = "none"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    UNTIL_CLOSE = "until_close"
+
+
+class BodyPlan(NamedTuple):
+    """What the head says about the body: framing, length where declared, and whether the connection may live on."""
+
+    framing: Framing
+    length: int | None
+    keep_alive: bool
+
+
+def write_head(method: str, target: bytes, host: bytes, headers: Sequence[Header], framing: bytes) -> bytes:
+    """Return the request head as bytes; `framing` is the leg's own framing lines, each ended by CRLF.
+
+    Raises ValueError for anything that could start a second line, a second request, or a second opinion on framing.
+    """
+    if _METHOD.fullmatch(method) is None or method == "CONNECT":
+        raise ValueError("method is not one that may be sent")
+    if _TARGET.fullmatch(target) is None:
+        raise ValueError("target is not in origin form")
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if _LINES.fullmatch(lines) is None:
+        raise ValueError("a header is malformed, or names a field that the leg decides")
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method.encode(), target, host, lines, framing)
+
+
+def plan_body(method: str, status: int, version: str, headers: Iterable[Header]) -> BodyPlan:
+    """Decide how the body of a final answer is framed; raises AmbiguousAnswer where that is open to opinion."""
+    if not 200 <= status <= 599:
+        raise AmbiguousAnswer("status outside 200 to 599")
+    if version not in {"1.1", "1.0"}:
+        raise AmbiguousAnswer("version is neither 1.1 nor 1.0")
+    length: int | None = None
+    chunked = False
+    keep_alive = version == "1.1"
+    for name, value in headers:
+        size = len(name)  # cheaper than lowering every name
+        if size == 14 and name.lower() == b"content-length":
+            length = _length(value, length)
+        elif size == 17 and name.lower() == b"transfer-encoding":
+            if chunked or value.strip(b" \t").lower() != b"chunked":
+                raise AmbiguousAnswer("transfer coding other than one `chunked`")
+            chunked = True
+        elif size == 10 and name.lower() == b"connection":
+            keep_alive = keep_alive and b"close" not in {token.strip(b" \t") for token in value.lower().split(b",")}
+    if chunked and (length is not None or version == "1.0"):
+        raise AmbiguousAnswer("transfer coding beside Content-Length or in HTTP/1.0")
+    if method == "HEAD" or status in BODILESS_STATUS:
+        return BodyPlan(Framing.NONE, 0, keep_alive)
+    if chunked:
+        return BodyPlan(Framing.CHUNKED, None, keep_alive)
+    if length is not None:
+        return BodyPlan(Framing.LENGTH, length, keep_alive)
+    return BodyPlan(Framing.UNTIL_CLOSE, None, keep_alive=False)
+
+
+def _length(value: bytes, known: int | None) -> int:
+    """The number of a Content-Length field; twice or not plain digits is ambiguous."""
+    digits = value.strip(b" \t")
+    if known is not None or not digits.isdigit() or len(digits) > 16 or int(digits) > MAX_BODY_BYTES:
+        raise AmbiguousAnswer("Content-Length is repeated or not a plain number")
+    return int(digits)

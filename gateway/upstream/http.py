@@ -1,0 +1,215 @@
+"""The one outbound HTTP client of the house: requests to one base URL over pooled HTTP/1.1 connections.
+
+Leaves policy, credentials and header filtering to rest.py. The rule: the host is fixed when the leg is made, redirects
+and cookies do not exist here, and a request is sent twice only where that cannot do anything twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.upstream.answer import Answer
+from gateway.upstream.breaker import Admission, Breaker
+from gateway.upstream.budget import RetryBudget
+from gateway.upstream.connection import Connection
+from gateway.upstream.dial import Dialler, default_tls
+from gateway.upstream.faults import UPSTREAM_IS_ILL, FaultKind, UpstreamFault
+from gateway.upstream.framing import Header, write_head
+from gateway.upstream.pool import Pool
+from gateway.upstream.settings import LegObserver, LegSettings, LegStats, Unheard
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_ILL_STATUS: Final = frozenset({502, 503, 504})
+
+
+class HttpLeg:
+    """A client of one upstream. Make it anywhere; the first request binds it to the running loop."""
+
+    def __init__(
+        self,
+        base_url: str,
+        settings: LegSettings | None = None,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        observer: LegObserver | None = None,
+        breaker: Breaker | None = None,
+        budget: RetryBudget | None = None,
+    ) -> None:
+        """Raises ValueError when `base_url` is more or less than scheme, host and port."""
+        parts = urlsplit(base_url)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
+            raise ValueError(f"{base_url}: not an http(s) base URL")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment:
+            raise ValueError(f"{base_url}: a base URL has no path")
+        self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        self._hostname = parts.hostname
+        bracketed = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self._host = (bracketed if self._port == _DEFAULT_PORTS[parts.scheme] else f"{bracketed}:{self._port}").encode(
+            "ascii"
+        )
+        self._tls = None if parts.scheme == "http" else (ssl_context if ssl_context is not None else default_tls())
+        self._settings = settings if settings is not None else LegSettings()
+        self._observer: LegObserver = observer if observer is not None else Unheard()
+        self._breaker = breaker
+        self._budget = budget
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool: Pool | None = None
+        self._closed = False
+        self.base_url = f"{parts.scheme}://{self._host.decode()}"
+
+    def __repr__(self) -> str:
+        """The upstream's name."""
+        return f"<HttpLeg {self.base_url}>"
+
+    def stats(self) -> LegStats:
+        """How full the pool is now."""
+        return self._pool.stats() if self._pool is not None else LegStats(0, 0, 0, 0)
+
+    async def close(self) -> None:
+        """Cut all connections; what is under way fails. Twice does no harm."""
+        self._closed = True
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def request(
+        self,
+        method: str,
+        raw_target: bytes,
+        headers: Sequence[Header],
+        body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        deadline: float,
+        idempotent: bool,
+        body_length: int | None = None,
+    ) -> Answer:
+        """Send a request and return its answer once the final head is there; the body is read from the answer.
+
+        `deadline` is in the loop's time and covers the body of the answer too. A streamed body goes out with
+        `Content-Length: body_length`, or chunked where that is None. Raises UpstreamFault, or ValueError for a
+        head that must not be written.
+        """
+        pool, loop = self._pool, self._loop
+        if pool is None or loop is None:
+            pool, loop = self._bind()
+        head = write_head(method, raw_target, self._host, headers, self._framing(method, body, body_length))
+        started = loop.time()
+        breaker = self._breaker
+        admission = Admission.PASS if breaker is None else self._admit(breaker, started)
+        try:
+            answer = await self._attempts(pool, loop, method, head, body, body_length, deadline, idempotent)
+        except UpstreamFault as fault:
+            now = loop.time()
+            self._observer.failed(fault.kind, now - started)
+            if breaker is not None:
+                self._judge(breaker, admission, now, ill=fault.kind in UPSTREAM_IS_ILL)
+            raise
+        except BaseException:
+            if breaker is not None:
+                breaker.given_up(admission, loop.time())
+            raise
+        if breaker is not None:
+            self._judge(breaker, admission, started, ill=answer.status in _ILL_STATUS)
+        self._observer.answered(answer.status, loop.time() - started)
+        return answer
+
+    def _bind(self) -> tuple[Pool, asyncio.AbstractEventLoop]:
+        """Make the pool on the running loop."""
+        if self._closed:
+            raise UpstreamFault(FaultKind.POOL_EXHAUSTED, "closed")
+        self._loop = asyncio.get_running_loop()
+        dialler = Dialler(self._hostname, self._port, self._settings, self._tls)
+        self._pool = Pool(self._loop, self._settings, dialler.open)
+        return self._pool, self._loop
+
+    def _framing(self, method: str, body: bytes | AsyncIterator[bytes], body_length: int | None) -> bytes:
+        """The framing lines of a request; nobody else writes them."""
+        if isinstance(body, bytes):
+            return b"Content-Length: %d\r\n" % len(body) if body or method in _BODY_METHODS else b""
+        framing = b"Transfer-Encoding: chunked\r\n" if body_length is None else b"Content-Length: %d\r\n" % body_length
+        return framing + b"Expect: 100-continue\r\n" if self._asks_first(body_length) else framing
+
+    def _asks_first(self, body_length: int | None) -> bool:
+        """Is a streamed body of this length announced before it is sent?"""
+        limit = self._settings.expect_from_bytes
+        return limit is not None and (body_length is None or body_length >= limit)
+
+    async def _attempts(
+        self,
+        pool: Pool,
+        loop: asyncio.AbstractEventLoop,
+        method: str,
+        head: bytes,
+        body: bytes | AsyncIterator[bytes],
+        body_length: int | None,
+        deadline: float,
+        idempotent: bool,
+    ) -> Answer:
+        """Send it, and once more where that is safe."""
+        if self._budget is not None:
+            self._budget.earn()
+        try:
+            connection = pool.take() or await pool.acquire(deadline)
+            return await self._send(connection, method, head, body, body_length, deadline)
+        except UpstreamFault as fault:
+            if not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
+                raise
+            if loop.time() >= deadline or (self._budget is not None and not self._budget.spend()):
+                raise
+            self._observer.retried(fault.kind)
+        connection = await pool.acquire(deadline, fresh=True)
+        return await connection.exchange(method, head, body, deadline)
+
+    async def _send(
+        self,
+        connection: Connection,
+        method: str,
+        head: bytes,
+        body: bytes | AsyncIterator[bytes],
+        body_length: int | None,
+        deadline: float,
+    ) -> Answer:
+        """One attempt on one connection."""
+        if isinstance(body, bytes):
+            return await connection.exchange(method, head, body, deadline)
+        return await connection.exchange_stream(
+            method, head, body, deadline, chunked=body_length is None, ask_first=self._asks_first(body_length)
+        )
+
+    def _admit(self, breaker: Breaker, now: float) -> Admission:
+        """Ask the breaker; raises UpstreamFault(breaker_open)."""
+        before = breaker.state.phase
+        admission = breaker.admit(now)
+        if breaker.state.phase is not before:
+            self._observer.breaker_moved(breaker.state.phase)
+        if admission is Admission.REFUSED:
+            self._observer.failed(FaultKind.BREAKER_OPEN, 0.0)
+            wait_s = max(1, math.ceil(min(breaker.state.until - now, 60.0)))
+            raise UpstreamFault(FaultKind.BREAKER_OPEN, retry_after_s=wait_s)
+        return admission
+
+    def _judge(self, breaker: Breaker, admission: Admission, now: float, *, ill: bool) -> None:
+        """Tell the breaker how it went."""
+        before = breaker.state.phase
+        if ill:
+            breaker.failed(admission, now)
+        else:
+            breaker.succeeded(admission)
+        if breaker.state.phase is not before:
+            self._observer.breaker_moved(breaker.state.phase)
+
+
+def is_safe_to_retry(fault: UpstreamFault, *, idempotent: bool) -> bool:
+    """May a request that ended so be sent once more? Never when it could then be carried out twice.
+
+    Unsent: the connection was refused. Sent: only a cut before any byte of an answer, of a method that may be
+    repeated (RFC 9110 section 9.2.2); a late answer is not repeated, for that doubles the load of a slow upstream.
+    """
+    if not fault.request_sent:
+        return fault.kind is FaultKind.CONNECT
+    return idempotent and fault.kind is FaultKind.RESET and not fault.answer_seen
