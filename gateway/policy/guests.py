@@ -156,7 +156,7 @@ def open_session(
     rules: SessionRules,
     now: float,
 ) -> GuestSession:
-    """A new session; `session_id` is fresh and random, `guest` and `token` come from `guest_id` and `upstream_token`."""
+    """A new session; `session_id` is fresh and random, `guest` and `token` are made by the functions below."""
     return GuestSession(
         id=session_id,
         site=site,

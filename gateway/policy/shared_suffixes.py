@@ -37,29 +37,25 @@ _REGISTRIES: Final[dict[str, str]] = {
     "eg": "com edu gov net org",
 }
 _HOSTERS: Final[dict[str, str]] = {
-    "app": "firebaseapp fly glitch ngrok netlify railway replit run vercel web",
-    "ngrok-free.app": "eu ap us",
-    "com": "amazonaws amplifyapp appspot azurewebsites blogspot cloudfront firebaseapp force fly herokuapp myshopify "
-    "myworkdayjobs netlify onrender pythonanywhere service-now sharepoint squarespace trycloudflare wixsite wordpress "
-    "zendesk",
-    "amazonaws.com": "s3 elb",
+    "app": "netlify ngrok ngrok-free replit run vercel web",
+    "com": "amazonaws amplifyapp appspot blogspot elasticbeanstalk firebaseapp force herokuapp myshopify onrender "
+    "pythonanywhere service-now sharepoint trycloudflare wixsite wordpress zendesk",
+    "amazonaws.com": "s3",
     "dev": "deno fly ngrok pages workers",
-    "io": "github gitlab herokuapp netlify ngrok readthedocs webflow",
-    "me": "glitch repl",
+    "io": "github gitlab ngrok readthedocs webflow",
+    "me": "glitch",
     "net": "azurestaticapps azurewebsites azureedge cloudapp cloudfront",
-    "windows.net": "azurewebsites blob web.core blob.core",
-    "salesforce.com": "my my.site",
+    "windows.net": "blob.core web.core",
     "site.com": "my",
-    "sh": "surge now",
+    "salesforce.com": "my",
+    "sh": "now surge",
     "lt": "loca",
     "co": "repl",
-    "page": "pages",
-    "elasticbeanstalk.com": "us-east-1 us-west-2 eu-west-1 eu-central-1",
 }
 SHARED_SUFFIXES: Final = frozenset(
     f"{first}.{ending}"
     for table in (_REGISTRIES, _HOSTERS)
     for ending, names in table.items()
     for first in names.split()
-) | {"ngrok-free.app", "elasticbeanstalk.com"}
+)
 """Suffixes of two or more labels that no wildcard may stand directly before."""

@@ -1,0 +1,186 @@
+"""What of a call goes on: which headers pass each way, what the gateway sets, and which guest context it adds.
+
+Leaves fetching the bearer and framing the body to the upstream room (it writes Host and Content-Length). The rule:
+nothing of the caller's passes unless it is listed here, and what the gateway sets always replaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway import errors
+from gateway.errors import Refusal
+
+PASSED_REQUEST_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "content-language",
+        "content-type",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-unmodified-since",
+        "purecloud-sdk",
+    }
+)
+"""Request headers that pass. All else stops here: credentials, cookies, forwarding and identity headers in any spelling,
+hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range and method overrides."""
+PASSED_ANSWER_HEADERS: Final = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-language",
+        "content-type",
+        "deprecation",
+        "etag",
+        "expires",
+        "inin-correlation-id",
+        "inin-ratelimit-allowed",
+        "inin-ratelimit-count",
+        "inin-ratelimit-reset",
+        "last-modified",
+        "retry-after",
+        "sunset",
+        "warning",
+    }
+)
+"""Answer headers that pass. All else stops here: cookies, server names, upstream's CORS and transport policy, Location
+(which may hold a presigned address), hop-by-hop headers and framing."""
+MAX_HEADER_CHARS: Final = 4096
+USER_AGENT: Final = "web-messaging-gateway"
+_VALUE: Final = re.compile(r"[\x20-\x7e\t]*")
+_TOKEN_SHAPED: Final = re.compile(
+    r"\b(?:bearer|basic)[ \t]+\S|eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.|\bgw[sthbcar]_[A-Za-z0-9_-]{43}", re.IGNORECASE
+)
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+PLACEHOLDERS: Final = frozenset({"guest_id", "verified", "site", "external_id", "origin"})
+MAX_ATTRIBUTES_BYTES: Final = 2048
+
+Headers = list[tuple[str, str]]
+
+
+def upstream_request_headers(
+    inbound: Iterable[tuple[str, str]],
+    *,
+    bearer: str | None,
+    origin: str | None,
+    request_id: str,
+    content_type: str | None = None,
+    traceparent: str | None = None,
+) -> Headers:
+    """The headers of a call to Genesys, without Host and Content-Length: what passes of the caller's, then ours.
+
+    `content_type` replaces the caller's where the route sends its own body. Answers are asked for unencoded, so that
+    they can be searched for our own credentials before they pass. Raises Refusal(HEADER_INVALID) for a listed header
+    that stands twice or holds anything but printable ASCII.
+    """
+    passed: dict[str, str] = {}
+    nominated: frozenset[str] = frozenset()
+    for name, value in inbound:
+        key = name.lower()
+        if key == "connection":
+            nominated |= _names_in(value)
+        if key not in PASSED_REQUEST_HEADERS:
+            continue
+        if key in passed or len(value) > MAX_HEADER_CHARS or _VALUE.fullmatch(value) is None:
+            raise Refusal(errors.HEADER_INVALID, f"{key} is repeated, too long, or not printable ASCII")
+        passed[key] = value
+    headers = [(name, value) for name, value in passed.items() if name not in nominated or name == "content-type"]
+    if content_type is not None:
+        headers = [header for header in headers if header[0] != "content-type"]
+    headers += [("accept-encoding", "identity"), ("user-agent", USER_AGENT), ("x-request-id", request_id)]
+    ours = (("authorization", bearer and f"Bearer {bearer}"), ("content-type", content_type))
+    more = (("origin", origin), ("traceparent", traceparent))
+    headers += [(name, value) for name, value in (*ours, *more) if value]
+    return headers
+
+
+def answer_headers(upstream: Iterable[tuple[str, str]], secrets: Sequence[str] = ()) -> Headers:
+    """The headers of Genesys' answer that the caller sees; names in lower case, each once, the first one counting.
+
+    A value that looks like a token, or holds one of `secrets` (the credentials of this very call), does not pass.
+    """
+    passed: dict[str, str] = {}
+    nominated: frozenset[str] = frozenset()
+    for name, value in upstream:
+        key = name.lower()
+        if key == "connection":
+            nominated |= _names_in(value)
+        elif key in PASSED_ANSWER_HEADERS and key not in passed and _may_pass(value, secrets):
+            passed[key] = value
+    return [(name, value) for name, value in passed.items() if name not in nominated]
+
+
+def _may_pass(value: str, secrets: Sequence[str]) -> bool:
+    if len(value) > MAX_HEADER_CHARS or _VALUE.fullmatch(value) is None or _TOKEN_SHAPED.search(value):
+        return False
+    return not any(secret in value for secret in secrets if secret)
+
+
+def _names_in(connection: str) -> frozenset[str]:
+    """The header names that a Connection header nominates for removal."""
+    return frozenset(name.strip().lower() for name in connection.split(","))
+
+
+def contains_secret(body: bytes, secrets: Iterable[bytes]) -> bool:
+    """Whether an answer holds one of the credentials that its call was made with; such an answer is refused."""
+    return any(secret in body for secret in secrets if secret)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRules:
+    """The guest context of a site: attribute templates that the gateway alone sets, and further keys kept from pages.
+
+    Raises ValueError for an unknown placeholder, an empty key, or more bytes than Genesys takes.
+    """
+
+    attributes: tuple[tuple[str, str], ...] = ()
+    reserved: tuple[str, ...] = ()
+    refused_keys: frozenset[str] = field(init=False, repr=False, compare=False)
+    """What a page may not set, case folded."""
+
+    def __post_init__(self) -> None:
+        for key, template in self.attributes:
+            if not key:
+                raise ValueError("an attribute has an empty name")
+            for name in _PLACEHOLDER.findall(template):
+                if name not in PLACEHOLDERS:
+                    raise ValueError(
+                        f"{key}: unknown placeholder {{{name}}}; known are {', '.join(sorted(PLACEHOLDERS))}"
+                    )
+        if attributes_bytes(dict(self.attributes)) > MAX_ATTRIBUTES_BYTES:
+            raise ValueError(f"the attributes hold more than {MAX_ATTRIBUTES_BYTES} bytes")
+        keys = (*(key for key, _ in self.attributes), *self.reserved)
+        object.__setattr__(self, "refused_keys", frozenset(key.casefold() for key in keys))
+
+
+@dataclass(frozen=True, slots=True)
+class GuestContext:
+    """What the placeholders stand for."""
+
+    guest_id: str
+    verified: bool
+    site: str
+    external_id: str | None = field(repr=False)
+    origin: str | None
+
+
+def context_attributes(rules: ContextRules, guest: GuestContext) -> dict[str, str]:
+    """The custom attributes that the gateway sets on each message. A value put in is never searched for placeholders."""
+    values: Mapping[str, str] = {
+        "guest_id": guest.guest_id,
+        "verified": "true" if guest.verified else "false",
+        "site": guest.site,
+        "external_id": guest.external_id or "",
+        "origin": guest.origin or "",
+    }
+    return {key: _PLACEHOLDER.sub(lambda found: values[found[1]], template) for key, template in rules.attributes}
+
+
+def attributes_bytes(attributes: Mapping[str, str]) -> int:
+    """Size as Genesys counts it: keys and values in UTF-8."""
+    return sum(len(key.encode("utf-8")) + len(value.encode("utf-8")) for key, value in attributes.items())

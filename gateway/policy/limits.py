@@ -1,0 +1,73 @@
+"""How often somebody may ask: the generic cell rate algorithm over one number per key.
+
+Leaves keeping the numbers to the store, which repeats this arithmetic in Lua; a differential test compares the two.
+The rule: a refused ask changes nothing, and a clock that is set back never locks anybody out for longer than a burst.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+SLACK_S: Final = 1e-6
+"""Forgiven rounding: seconds since the epoch leave a double about 0.2 microseconds of precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate_per_s` sustained, and `burst` at once."""
+
+    rate_per_s: float
+    burst: int
+
+    @staticmethod
+    def per_minute(count: int, burst: int | None = None) -> Limit:
+        """`count` in a minute, all of them at once unless `burst` is less."""
+        return Limit(count / 60.0, count if burst is None else burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The answer to one ask. `state` is what to keep; `remaining`: how many more would pass right now."""
+
+    state: float
+    allowed: bool
+    retry_after_s: float
+    remaining: int
+
+
+def take(state: float, now: float, rate_per_s: float, burst: int, cost: int = 1) -> Taken:
+    """Ask for `cost`. `state` is that of the last answer, 0.0 for a new key: the time when the key is at rest again.
+
+    Raises ValueError for a limit that could never be met or counted.
+    """
+    if rate_per_s <= 0 or burst < 1 or cost < 0:
+        raise ValueError("a limit needs a positive rate, a burst of at least one, and a cost that is not negative")
+    interval_s = 1.0 / rate_per_s
+    tolerance_s = burst * interval_s
+    rest_at = min(max(state, now), now + tolerance_s)
+    after = rest_at + cost * interval_s
+    wait_s = after - tolerance_s - now
+    if wait_s > SLACK_S:
+        return Taken(rest_at, False, wait_s, _remaining(rest_at, now, interval_s, tolerance_s))
+    return Taken(after, True, 0.0, _remaining(after, now, interval_s, tolerance_s))
+
+
+def _remaining(rest_at: float, now: float, interval_s: float, tolerance_s: float) -> int:
+    return max(0, math.floor((tolerance_s - (rest_at - now) + SLACK_S) / interval_s))
+
+
+def retry_after(wait_s: float) -> int:
+    """Whole seconds for a Retry-After header: rounded up, at least one."""
+    return max(1, math.ceil(wait_s - SLACK_S))
+
+
+def ratelimit_headers(name: str, limit: Limit, taken: Taken) -> dict[str, str]:
+    """RateLimit and RateLimit-Policy of an answer. draft-ietf-httpapi-ratelimit-headers, sections 3 and 4."""
+    window_s = max(1, math.ceil(limit.burst / limit.rate_per_s - SLACK_S))
+    remaining = f'"{name}";r={taken.remaining}'
+    return {
+        "RateLimit-Policy": f'"{name}";q={limit.burst};w={window_s}',
+        "RateLimit": remaining if taken.allowed else f"{remaining};t={retry_after(taken.retry_after_s)}",
+    }
