@@ -153,7 +153,7 @@ def parse_object(data: bytes) -> dict[str, object]:
         raise Refusal(errors.JSON_MALFORMED) from exc
     if not isinstance(value, dict):
         raise Refusal(errors.JSON_MALFORMED, "The body is not an object.")
-    return cast(dict[str, object], value)
+    return cast("dict[str, object]", value)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,0 +1,59 @@
+"""Serve the init script of a site and the immutable payloads: bytes that were made at start, and 304 answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.web.assets import Asset, Assets
+from gateway.web.exchange import Exchange
+
+SCRIPT_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
+"""Five minutes: a changed setting reaches every page soon, and a node that is down for a while is not noticed."""
+PAYLOAD_CACHE: Final = "public, max-age=31536000, immutable"
+
+
+class Bootstrap:
+    """The handlers of `widget` and `static`."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    async def widget(self, exchange: Exchange) -> web.StreamResponse:
+        """GET /sites/{site}/widget.js."""
+        return _asset_answer(exchange, self._assets.scripts[exchange.rules.name], SCRIPT_CACHE)
+
+    async def payload(self, exchange: Exchange) -> web.StreamResponse:
+        """GET /static/{name}.{hash}.{ext}; a name whose hash is not of today is unknown."""
+        asset = self._assets.payloads.get(exchange.segments[1])
+        if asset is None:
+            raise Refusal(errors.NOT_FOUND)
+        return _asset_answer(exchange, asset, PAYLOAD_CACHE)
+
+
+def _asset_answer(exchange: Exchange, asset: Asset, cache: str) -> web.StreamResponse:
+    request = exchange.request
+    headers: dict[str, str] = {
+        "ETag": asset.etag,
+        "Cache-Control": cache,
+        "Vary": "Accept-Encoding, Origin",
+        "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other origins embed it, also under COEP
+    }
+    if _unchanged(request.headers, asset.etag):
+        return exchange.answer(304, headers=headers)
+    body, coding = asset.encoded(request.headers.get("Accept-Encoding", ""))
+    if coding is not None:
+        headers["Content-Encoding"] = coding
+    return exchange.answer(200, body, asset.media_type, headers)
+
+
+def _unchanged(headers: Mapping[str, str], etag: str) -> bool:
+    """Whether If-None-Match names the tag, compared weakly (RFC 9110 section 13.1.2)."""
+    sent = headers.get("If-None-Match")
+    if sent is None:
+        return False
+    return sent.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in sent.split(",")}
