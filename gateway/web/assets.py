@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
 }
 HASH_CHARS: Final = 16
+_IMPORT: Final = re.compile(rb"""(\bfrom\s*["']\./|\bimport\(?\s*["']\./)([a-z0-9_-]+\.js)(["'])""")
+"""A static or dynamic import of a neighbour: the file name stands between a quote and `./`."""
 _ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -99,15 +102,30 @@ class Assets:
             raise ValueError(f"static/widget.js must hold {SETTINGS_MARKER!r} exactly once")
         self.payloads: dict[str, Asset] = {}
         self.payload_names: dict[str, str] = {}
-        for path in sorted(static_dir.glob("*.*")):
-            media_type = MEDIA_TYPES.get(path.suffix)
-            if path.name == "widget.js" or media_type is None:
-                continue
-            body = path.read_bytes()
-            name = hashed_name(path.name, body)
-            self.payloads[name] = make_asset(body, media_type)
-            self.payload_names[path.name] = name
+        self._sources = {
+            path.name: path.read_bytes()
+            for path in sorted(static_dir.glob("*.*"))
+            if path.suffix in MEDIA_TYPES and path.name != "widget.js"
+        }
+        for name in self._sources:
+            self._enter(name, ())
         self.scripts: dict[str, Asset] = {}
+
+    def _enter(self, name: str, importers: tuple[str, ...]) -> str:
+        """Enter a payload after those that it imports, whose hashed names it then holds: its own hash covers theirs."""
+        if name in self.payload_names:
+            return self.payload_names[name]
+        if name in importers:
+            raise ValueError(f"static/{name} imports itself, by {' and '.join(importers)}")
+        body = self._sources[name]
+        if name.endswith(".js"):
+            body = _IMPORT.sub(
+                lambda found: found[1] + self._enter(found[2].decode(), (*importers, name)).encode() + found[3], body
+            )
+        hashed = hashed_name(name, body)
+        self.payloads[hashed] = make_asset(body, MEDIA_TYPES[Path(name).suffix])
+        self.payload_names[name] = hashed
+        return hashed
 
     def payload_settings(self) -> dict[str, dict[str, str]]:
         """What the init script must know of the payloads that it loads: address and SRI digest."""

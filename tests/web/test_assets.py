@@ -32,6 +32,24 @@ def test_payload_names_hold_their_hash(static_dir: Path) -> None:
     }
 
 
+def test_a_payload_imports_its_neighbours_by_their_hashed_names(static_dir: Path) -> None:
+    (static_dir / "panel.js").write_text('import { a } from "./client.js";\nexport const b = a;\n')
+    before = Assets(static_dir)
+    assert (
+        f'from "./{before.payload_names["client.js"]}"'.encode()
+        in before.payloads[before.payload_names["panel.js"]].body
+    )
+    (static_dir / "client.js").write_text("export const a = 2;\n")
+    assert Assets(static_dir).payload_names["panel.js"] != before.payload_names["panel.js"]
+
+
+def test_payloads_that_import_each_other_are_refused(static_dir: Path) -> None:
+    (static_dir / "panel.js").write_text('import { a } from "./client.js";')
+    (static_dir / "client.js").write_text('import { b } from "./panel.js";')
+    with pytest.raises(ValueError, match="imports itself"):
+        Assets(static_dir)
+
+
 def test_the_script_holds_the_settings_in_place_of_the_marker(static_dir: Path) -> None:
     script = Assets(static_dir).render_script("shop", {"site": "shop"})
     assert script.body == b'(function (settings) { window.s = settings; })({"site": "shop"});\n'
