@@ -1,0 +1,131 @@
+"""Checks of organisations: region, endpoints, and that each OAuth client's role holds what its routes need, no more.
+
+Leaves the routes themselves to `check_routes`. The rule: scopes never narrow a client-credentials token, its role
+does; so what a role holds beyond its routes is a finding of severity high.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from gateway.config.check_network import url_fault
+from gateway.config.check_routes import orgs_of
+from gateway.config.findings import Finding, Sources, error, high, listed, warning
+from gateway.config.model import Client, Config, Org
+from gateway.config.routing import operation_of
+from gateway.policy.operations import Operation, missing_permissions, unneeded_permissions
+from gateway.policy.regions import SERVICES, RegionUnknown
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def check_orgs(config: Config, sources: Sources) -> Iterator[Finding]:
+    """Yield findings about [orgs]."""
+    for name, org in config.orgs.items():
+        key = f"orgs.{name}"
+        yield from _check_region(key, org, sources)
+        yield from _check_endpoints(key, org, config.dev)
+        if org.organization_id is not None and not _UUID.fullmatch(org.organization_id):
+            yield error(f"{key}.organization_id", "is not a UUID", "Copy it from Admin, Organization Settings.")
+        yield from _check_client_ids(key, org)
+        for client_name, client in org.clients.items():
+            here = f"{key}.clients.{client_name}"
+            yield from _check_permissions(here, client, _calls(name, client_name, config, sources), sources)
+            yield from _check_scopes(here, client, sources)
+
+
+def _check_region(key: str, org: Org, sources: Sources) -> Iterator[Finding]:
+    endpoints = org.endpoints.model_dump(exclude_none=True)
+    try:
+        region = sources.regions.resolve(org.region)
+    except RegionUnknown as fault:
+        if set(endpoints) == set(SERVICES):
+            yield warning(f"{key}.region", str(fault), "All five endpoints are given, so they are used as they are.")
+        else:
+            yield error(f"{key}.region", str(fault), "Write the region of the organisation, as in Admin's address.")
+        return
+    if region.lifecycle != "stable" and not endpoints:
+        yield warning(
+            f"{key}.region", f"{region.aws_region} is {region.lifecycle}; not confirmed: {listed(region.unconfirmed)}",
+            "Run `gateway doctor` before relying on it.",
+        )  # fmt: skip
+
+
+def _check_endpoints(key: str, org: Org, dev: bool) -> Iterator[Finding]:
+    for name, text in org.endpoints.model_dump(exclude_none=True).items():
+        secure, plain = ("wss", "ws") if name == "webmessaging" else ("https", "http")
+        if (fault := url_fault(text, (secure, plain) if dev else (secure,))) is not None:
+            yield error(
+                f"{key}.endpoints.{name}", fault,
+                f"Write {secure}://host[:port]" + ("." if dev else f"; {plain}:// only with dev = true."),
+            )  # fmt: skip
+
+
+def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:
+    owners: dict[str, str] = {}
+    for name, client in org.clients.items():
+        if not _UUID.fullmatch(client.id):
+            yield error(f"{key}.clients.{name}.id", "is not a UUID", "Copy the client id from Admin, OAuth.")
+        if (other := owners.setdefault(client.id.lower(), name)) != name:
+            yield warning(f"{key}.clients.{name}.id", f"is that of {other}", "Use one OAuth client per purpose.")
+
+
+def _calls(org: str, client: str, config: Config, sources: Sources) -> list[tuple[str, Operation]]:
+    """Return the routes of this org that use the client, with their operations."""
+    return [
+        (route.name, operation)
+        for route in config.routes
+        if route.client == client and org in orgs_of(route, config)
+        if (operation := operation_of(route, sources.catalogue)) is not None
+    ]
+
+
+def _check_permissions(
+    key: str, client: Client, calls: list[tuple[str, Operation]], sources: Sources
+) -> Iterator[Finding]:
+    here = f"{key}.permissions"
+    for route, operation in calls:
+        if lacking := missing_permissions(operation, client.permissions):
+            wanted = "one of " if operation.perm == "ANY" and len(lacking) > 1 else ""
+            yield error(
+                here, f"lack {wanted}{listed(lacking)}, which route {route} needs ({operation.key})",
+                "Give the client's role that permission in Genesys, and name it here.",
+            )  # fmt: skip
+        if operation.perm == "UNKNOWN":
+            yield warning(here, f"cannot be judged: what {operation.key} asks is not known", "Try it with the doctor.")
+    if not calls:
+        if client.permissions:
+            yield high(key, "is used by no route, and holds permissions", "Take the client away, or use it.")
+        else:
+            yield warning(key, "is used by no route", "Take the client away, or use it.")
+        return
+    if unneeded := unneeded_permissions((operation for _, operation in calls), client.permissions):
+        yield high(
+            here, f"hold more than the routes need: {listed(unneeded)}",
+            "Take it from the client's role in Genesys and from here; use a second client for a second purpose.",
+        )  # fmt: skip
+    yield from _check_spelling(here, client, sources)
+
+
+def _check_spelling(key: str, client: Client, sources: Sources) -> Iterator[Finding]:
+    known = {permission for operation in sources.catalogue for permission in operation.permissions}
+    for permission in client.permissions:
+        if permission in known or "*" in permission:
+            continue
+        near = get_close_matches(permission, known, n=2)
+        remedy = f"Near: {listed(near)}." if near else "A permission is domain:entity:action."
+        yield warning(key, f"{permission} is asked by no operation of the Platform API", remedy)
+
+
+def _check_scopes(key: str, client: Client, sources: Sources) -> Iterator[Finding]:
+    if not client.scopes:
+        return
+    known = {scope for operation in sources.catalogue for scope in operation.scopes_any}
+    invented = [scope for scope in client.scopes if scope not in known]
+    said = f"; these do not exist at all: {listed(invented)}" if invented else ""
+    yield warning(
+        f"{key}.scopes", f"are ignored by Genesys for client credentials{said}",
+        "Take them away; the role of the client decides, see permissions.",
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""Everything that one key of the configuration cannot know of another, as one list of findings.
+
+Leaves shape to `model` and `load`. The rule: all findings come together, each by its key; an error means that the
+configuration is not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.config import genesys
+from gateway.config.check_network import check_network, is_loopback, url_fault
+from gateway.config.check_orgs import check_orgs
+from gateway.config.check_routes import check_backends, check_routes
+from gateway.config.check_secrets import check_secrets
+from gateway.config.check_sites import check_sites
+from gateway.config.findings import Finding, Severity, Sources, error, warning
+from gateway.config.load import Loaded
+from gateway.config.model import Config
+from gateway.config.secrets import Secrets
+from gateway.errors import ConfigFault
+
+ORDER: Final[Mapping[Severity, int]] = {"error": 0, "high": 1, "warning": 2, "info": 3}
+
+
+def sources_of(loaded: Loaded, environ: Mapping[str, str]) -> Sources:
+    """Return what checks and compilation need beside the configuration: shipped facts, and its secrets."""
+    secrets = Secrets(loaded.directory, environ, dev=loaded.config.dev)
+    return Sources(genesys.catalogue(), genesys.region_table(), secrets)
+
+
+def check(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
+    """Return every finding, the worst first, within one severity in the order of the file."""
+    config = loaded.config
+    found = [warning("environment", text, "Rename it, or correct it.") for text in loaded.warnings]
+    found += check_network(config, sources, loaded.directory)
+    found += check_secrets(config, sources)
+    found += check_orgs(config, sources)
+    found += check_sites(config)
+    found += check_routes(config, sources)
+    found += check_backends(config)
+    found += _check_oidc(config)
+    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
+
+
+def require_sound(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
+    """Return the findings that are no errors. Raises `ConfigFault` with every error when there is one."""
+    found = check(loaded, sources)
+    if errors := [(f.key, f"{f.message}. {f.remedy}") for f in found if f.severity == "error"]:
+        raise ConfigFault(errors)
+    return found
+
+
+def _check_oidc(config: Config) -> Iterator[Finding]:
+    ids: dict[str, str] = {}
+    for name, client in config.oidc.clients.items():
+        key = f"oidc.clients.{name}"
+        if (other := ids.setdefault(client.id, key)) != key:
+            yield error(f"{key}.id", f"is that of {other}", "Give each client an id of its own.")
+        if not client.redirect_uris:
+            yield warning(f"{key}.redirect_uris", "are empty: no sign-in can end", "List the exact redirect URIs.")
+        for index, uri in enumerate(client.redirect_uris):
+            here = f"{key}.redirect_uris[{index}]"
+            if (fault := url_fault(uri.partition("?")[0], ("https", "http"), path=True)) is not None or "#" in uri:
+                yield error(here, fault or "has a fragment", "Write the whole URI as it is registered.")
+            elif uri.startswith("http:") and not is_loopback(uri.split("/")[2].rpartition(":")[0]) and not config.dev:
+                yield error(here, "is plain http: the code could be read on the way", "Write the https URI.")
