@@ -1,0 +1,1 @@
+/* MOCK: stands in for genesys.min.js. */
