@@ -1,0 +1,132 @@
+/**
+ * One message of the thread as DOM: text, links, files, pictures, cards, quick replies, and its delivery state.
+ * It draws what it is given and asks for nothing; what a press means is the caller's (`choose`, `retry`).
+ * Rule kept: text is always text (createElement and textContent), and a link is followed only if it is http(s).
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  chat: "M4 5.5h16v11H10.5L6 20v-3.5H4z",
+  close: "M6 6l12 12M18 6L6 18",
+  send: "M4 12l16-7-6 15-3-6.5zM11 13.5L20 5",
+  attach: "M20 11.5l-8.2 8a5 5 0 01-7-7.2l8.5-8.3a3.3 3.3 0 014.7 4.7l-8.5 8.2a1.6 1.6 0 01-2.3-2.3l7.7-7.5",
+  end: "M14 4h4a2 2 0 012 2v12a2 2 0 01-2 2h-4M10 8l-4 4 4 4M6 12h9",
+  file: "M14 3H6v18h12V7zM14 3v4h4",
+};
+const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
+
+/** An element with properties, attributes (names with a dash, or `role`) and children. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** A line drawing, hidden from readers: what the control does is said by its label. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+function webAddress(text) {
+  try {
+    const url = new URL(text);
+    return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+  } catch { return null; }
+}
+
+/** A link in a new tab that learns nothing of this page; plain text when the address is not of the web. */
+function link(address, ...children) {
+  const href = webAddress(address ?? "");
+  return href ? make("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children) : make("span", {}, ...children);
+}
+
+function withLinks(text) {
+  const parts = [];
+  let from = 0;
+  for (const match of text.matchAll(LINK)) {
+    parts.push(text.slice(from, match.index), link(match[0], match[0]));
+    from = match.index + match[0].length;
+  }
+  return [...parts, text.slice(from)];
+}
+
+function attachment({ url, filename, mime = "", mediaType = "" }, say) {
+  const name = filename || say("file");
+  const picture = mediaType === "Image" || mime.startsWith("image/");
+  if (picture && webAddress(url ?? "")) {
+    return link(url, make("img", { className: "picture", src: webAddress(url), alt: name, loading: "lazy", referrerPolicy: "no-referrer" }));
+  }
+  return make("div", { className: "bubble attachment" }, icon("file"), link(url, name));
+}
+
+function choice(action, { choose, open }) {
+  if (action.type === "Link") { const anchor = link(action.url, action.text); anchor.className = "choice"; return anchor; }
+  const press = () => choose({ type: action.kind ?? "Button", text: action.text, payload: action.payload ?? action.text });
+  return make("button", { type: "button", className: "choice", disabled: !open, onclick: press }, action.text ?? "");
+}
+
+function card({ title, description, image, defaultAction, actions = [] }, hands) {
+  const picture = webAddress(image ?? "");
+  return make("article", { className: "card" },
+    picture ? make("img", { src: picture, alt: "", loading: "lazy", referrerPolicy: "no-referrer" }) : null,
+    make("div", {},
+      make("h3", {}, defaultAction?.url ? link(defaultAction.url, title ?? "") : title ?? ""),
+      description ? make("p", {}, description) : null,
+      actions.length ? make("div", { className: "choices" }, ...actions.map((action) => choice(action, hands))) : null));
+}
+
+// How each kind of content is drawn; kinds not listed are told to the visitor rather than dropped.
+const CONTENT = {
+  Attachment: (part, { say }) => [attachment(part.attachment ?? {}, say)],
+  Card: (part, hands) => [make("div", { className: "cards" }, card(part.card ?? {}, hands))],
+  Carousel: (part, hands) => [make("div", { className: "cards", tabIndex: 0 }, ...(part.carousel?.cards ?? []).map((each) => card(each, hands)))],
+  ButtonResponse: () => [],
+  QuickReply: () => [],
+};
+
+function contents(message, hands) {
+  const unknown = (part) => (message.text ? [] : [make("p", { className: "note" }, hands.say("cannotShow", part))]);
+  const parts = message.content.flatMap((part) => (CONTENT[part.contentType] ?? unknown)(part, hands));
+  const replies = message.content.filter(({ contentType }) => contentType === "QuickReply");
+  if (replies.length === 0) return parts;
+  const buttons = replies.map(({ quickReply }) => choice({ ...quickReply, type: "Postback", kind: "QuickReply" }, hands));
+  return [...parts, make("div", { className: "choices" }, ...buttons)];
+}
+
+function stateLine(message, { say, retry }) {
+  const word = message.reason === "message.unconfirmed" ? "unconfirmed" : message.state;
+  const again = make("button", { type: "button", className: "link", onclick: () => retry(message.id) }, say("tryAgain"));
+  return make("div", { className: "state", "aria-live": "off" }, say(word), message.state === "failed" ? again : null);
+}
+
+/** The element of a message. `hands`: `say`, `clock(time)`, `choose(reply)`, `retry(id)`. */
+export function bubble(message, hands) {
+  const name = message.name || hands.say(message.from === "Bot" ? "bot" : "agent");
+  const by = message.mine ? hands.say("you") : [name, message.time && hands.clock(message.time)].filter(Boolean).join(" · ");
+  return make("div", { className: message.mine ? "message mine" : "message" },
+    make("span", { className: message.mine ? "unseen" : "by", dir: "auto" }, by),
+    message.text ? make("p", { className: "bubble", dir: "auto" }, ...withLinks(message.text)) : null,
+    ...contents(message, { ...hands, open: true }));
+}
+
+/** Bring an element up to date in place, so that readers do not hear the message again. `at`: `last`, `follows`. */
+export function refresh(element, message, hands, { last, follows }) {
+  element.classList.toggle("follows", follows);
+  if (!last) for (const button of element.querySelectorAll("button.choice")) button.disabled = true;
+  const shown = message.mine && (message.state !== "sent" || last);
+  const now = shown ? message.state + message.reason : "";
+  if (element.dataset.state === now) return;
+  element.dataset.state = now;
+  element.querySelector(".state")?.remove();
+  if (shown) element.append(stateLine(message, hands));
+}

@@ -1,0 +1,421 @@
+/**
+ * The guest's end of the Guest API, spoken through the gateway: stays connected, sends what waits, takes in what comes.
+ * It draws nothing (panel.js does); session.js holds the handle, connection.js one socket, thread.js the messages.
+ * Rule kept: what the visitor wrote is sent once, or is shown as not sent; it is never lost in silence.
+ */
+import { Connection } from "./connection.js";
+import { watchPage } from "./page.js";
+import { Keep, Problem, Session } from "./session.js";
+import { Pace, Thread } from "./thread.js";
+
+export { Problem };
+
+// https://developer.genesys.cloud/organization/organization/limits
+const LIMITS = { messages: [5, 1_000], history: [10, 60_000], typing: [1, 5_000] };
+const SPARED_BY_TYPING = 20; // requests per minute that typing leaves to messages
+const MAX_TEXT_BYTES = 4096;
+const MAX_CONTEXT_BYTES = 2048;
+const MOST_RESENDS = 3;
+const LONG_ABSENCE_MS = 60_000;
+const TIMING = { backoffBaseMs: 500, backoffCapMs: 30_000, answerMs: 15_000, confirmMs: 20_000, settledMs: 10_000 };
+
+// What a closed socket means, by close code; any other: try again with backoff.
+const AFTER_CLOSE = { 1003: "reject", 1008: "renew", 1009: "reject", 4006: "fresh", 4007: "fresh", 4017: "fresh" };
+// What a refused frame means, by the code in it; any other: that message has failed.
+const AFTER_REFUSAL = {
+  401: "renew", 408: "again", 409: "ended", 429: "hush",
+  4006: "fresh", 4007: "fresh", 4017: "fresh", 4029: "hush", 5000: "again",
+};
+const STATUS_OF = { hush: 429, again: 503 };
+const RESTING = new Set(["signin", "refused", "elsewhere", "ended"]);
+
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+export class Client {
+  #base;
+  #deploymentId;
+  #application;
+  #timing;
+  #random;
+  #debug;
+  #token = crypto.randomUUID();
+  #paces = Object.fromEntries(Object.entries(LIMITS).map(([name, [max, spanMs]]) => [name, new Pace(max, spanMs)]));
+  #listeners = new Map();
+  #keep;
+  #session;
+  #thread = new Thread();
+  #context = {};
+  #wanted = false;
+  #running = null;
+  #wake = null;
+  #connection = null;
+  #ready = false;
+  #startNew = false;
+  #timers = {};
+  #hushUntil = 0;
+  #uploading = Promise.resolve();
+
+  /** `idle`, `connecting`, `online`, `reconnecting`, `offline`, `refused`, `signin`, `elsewhere` or `ended`. */
+  state = "idle";
+  /** True when there are older messages at Genesys than the thread shows. */
+  more = false;
+  /** What may be attached, as Genesys said: `{types, maxBytes, blocked}`, or null before the first connection. */
+  files = null;
+
+  constructor({ base, site, deploymentId, application = "gateway", timing = {}, random = Math.random, debug = () => {} }) {
+    this.#base = base;
+    this.#deploymentId = deploymentId;
+    this.#application = application;
+    this.#timing = { ...TIMING, ...timing };
+    this.#random = random;
+    this.#debug = debug;
+    this.#keep = new Keep(site);
+    this.#session = new Session({ base, keep: this.#keep, changed: (guest, due) => this.#guestChanged(guest, due) });
+    this.#watchPage();
+  }
+
+  get guest() { return this.#session.guest; }
+  get messages() { return this.#thread.messages; }
+  get draft() { return this.#keep.get("draft") ?? ""; }
+  set draft(text) { this.#keep.put({ draft: text }); }
+
+  /** Listen to state, thread, message, typing, guest, left or problem; returns the function that stops listening. */
+  on(event, listener) {
+    const set = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, set.add(listener));
+    return () => { set.delete(listener); };
+  }
+
+  /** Be connected from now on: open or resume the session, and reconnect for as long as this is wanted. */
+  connect() {
+    if (this.state === "ended") { this.#startNew = true; this.#clear(); }
+    this.#wanted = true;
+    this.#wake?.();
+    this.#running ??= this.#run().finally(() => { this.#running = null; });
+  }
+
+  /** Queue a text or the answer to a quick reply or button, and return its id. Throws Problem when it is too long. */
+  send(text, { reply = null, attachmentId = null } = {}) {
+    if (bytesOf(text) > MAX_TEXT_BYTES) throw new Problem("message.too_long", "A message holds at most 4096 bytes.");
+    const content = [];
+    const buttonResponse = reply && { type: reply.type, text, payload: reply.payload };
+    if (reply) content.push({ contentType: "ButtonResponse", buttonResponse });
+    if (attachmentId) content.push({ contentType: "Attachment", attachment: { id: attachmentId } });
+    const id = crypto.randomUUID();
+    this.connect(); // first: after the end of a chat this clears the old thread
+    this.#thread.write(id, { type: reply ? "Structured" : "Text", ...(text && { text }), ...(content.length && { content }) });
+    this.#emit("thread");
+    this.#flush();
+    return id;
+  }
+
+  /** Offer a message that failed once more. */
+  retry(id) {
+    const item = this.#thread.find(id);
+    if (!item || this.state === "ended") return;
+    this.#thread.revive(item);
+    this.#emit("thread");
+    this.connect();
+    this.#flush();
+  }
+
+  /** Say that the visitor is typing: at most once in five seconds, and never at the cost of a message. */
+  typing() {
+    const now = Date.now();
+    if (!this.#ready || now < this.#hushUntil) return;
+    if (this.#paces.typing.waitMs(now) || this.#connection.waitMs(now, SPARED_BY_TYPING)) return;
+    this.#paces.typing.take(now);
+    this.#connection.post("onMessage", { message: { type: "Event", events: [{ eventType: "Typing", typing: { type: "On" } }] } });
+  }
+
+  /** Read a page of the history into the thread, newest page first; resolves to true when there are older ones. */
+  async history(pageNumber = 1) {
+    await this.#pause(this.#paces.history.waitMs(Date.now()));
+    this.#paces.history.take(Date.now());
+    if (!this.#connection) throw new Problem("socket.closed", "There is no connection now.");
+    const { jwt } = await this.#connection.ask("getJwt", {}, "JwtResponse");
+    const path = `/api/v2/webmessaging/messages?pageSize=25&pageNumber=${pageNumber}`;
+    const page = await this.#session.call("GET", path, { bearer: jwt });
+    for (const entity of [...page.entities].reverse()) this.#thread.absorb(entity);
+    this.more = pageNumber < (page.pageCount ?? 0);
+    this.#emit("thread");
+    return this.more;
+  }
+
+  /** Upload one file, others waiting their turn, and send it with `text`. Rejects with Problem when it is refused. */
+  attach(file, text = "") {
+    const upload = async () => { await this.#untilOnline(); return this.#connection.upload(file); };
+    const turn = this.#uploading.then(upload).then((attachmentId) => this.send(text, { attachmentId }));
+    this.#uploading = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Attributes that ride on the next messages. Throws Problem over 2048 bytes, where Genesys would refuse the message. */
+  setContext(attributes) {
+    const context = { ...this.#context };
+    for (const [name, value] of Object.entries(attributes)) context[name] = String(value);
+    const bytes = bytesOf(Object.entries(context).flat().join(""));
+    if (bytes > MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `Context may have 2048 bytes; this is ${bytes}.`);
+    this.#context = context;
+  }
+
+  /** Prove who the visitor is; the thread goes on. Rejects with Problem, and then nothing has changed. */
+  async signIn(tokenOrCallback) {
+    const before = this.guest;
+    await this.#session.signIn(tokenOrCallback);
+    if (before?.verified && before.id !== this.guest.id) this.#clear();
+    if (this.#running || this.state === "signin") { this.#drop("now"); this.connect(); }
+  }
+
+  /** Forget the visitor: the session ends here and at the gateway, and the thread is gone from this page. */
+  async signOut() { await this.#finish("idle"); }
+
+  /** End the chat for good; `connect` afterwards starts a new one. */
+  async end() { await this.#finish("ended"); }
+
+  async #finish(state) {
+    this.#connection?.post("closeSession", { closeAllConnections: true });
+    this.#wanted = false;
+    this.#drop("");
+    this.#wake?.();
+    this.#clear();
+    this.#become(state);
+    await this.#session.end().catch((problem) => this.#report(problem));
+  }
+
+  async #run() {
+    let tries = 0;
+    while (this.#wanted) {
+      const startedAt = Date.now();
+      let floorMs = 0;
+      let next = "";
+      if (navigator.onLine === false) { this.#become("offline"); await this.#pause(Infinity); continue; }
+      this.#become(tries || this.#thread.size ? "reconnecting" : "connecting");
+      try {
+        const { ticket } = await this.#session.call("POST", "/ticket", { bearer: await this.#session.handle(), body: {} });
+        if (this.#wanted) next = await this.#live(ticket);
+      } catch (problem) {
+        floorMs = problem.retryAfterS * 1000;
+        next = this.#weigh(problem);
+      }
+      this.#act(next);
+      if (!this.#wanted) return;
+      if (next === "now") { tries = 0; continue; }
+      tries = Date.now() - startedAt > this.#timing.settledMs ? 0 : tries + 1;
+      this.#become("reconnecting");
+      // Full jitter: a thousand pages that lost the same gateway must not come back in the same second.
+      const jitterMs = this.#random() * Math.min(this.#timing.backoffCapMs, this.#timing.backoffBaseMs * 2 ** tries);
+      await this.#pause(Math.max(floorMs, this.#hushUntil - Date.now(), 0), false);
+      await this.#pause(jitterMs);
+    }
+  }
+
+  #weigh(problem) {
+    if (problem.status === 401 && this.guest) return "renew";
+    if (problem.code === "session.sign_in_needed") return "signin";
+    this.#report(problem);
+    return problem.passing ? "" : "refused";
+  }
+
+  #act(next) {
+    if (next === "fresh") this.#session.lose();
+    if (next === "renew") this.#session.distrust();
+    const item = next === "reject" && this.#thread.oldestSent();
+    if (item) this.#thread.fail(item, "message.refused");
+    if (RESTING.has(next)) { this.#wanted = false; this.#become(next); }
+  }
+
+  /** One connection, from ticket to close; resolves to what its end means. */
+  async #live(ticket) {
+    const query = new URLSearchParams({ deploymentId: this.#deploymentId, application: this.#application });
+    this.#connection = new Connection({
+      url: `${this.#base.replace(/^http/, "ws")}/v1?${query}`, ticket, token: this.#token,
+      answerMs: this.#timing.answerMs, debug: this.#debug,
+      opened: () => this.#configure().catch((problem) => this.#drop(problem.passing ? "" : "refused")),
+      heard: (frame) => this.#hear(frame),
+    });
+    const { code, next } = await this.#connection.ended;
+    this.#connection = null;
+    this.#ready = false;
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    this.#emit("typing", false);
+    return next ?? AFTER_CLOSE[code] ?? "";
+  }
+
+  #drop(next) { this.#ready = false; this.#connection?.drop(next); }
+
+  async #configure() {
+    const startNew = this.#startNew && { startNew: true };
+    const body = await this.#connection.ask("configureSession", { deploymentId: this.#deploymentId, ...startNew }, "SessionResponse");
+    this.#startNew = false;
+    this.#readFileRules(body);
+    if (!body.newSession || this.#thread.uncertain) await this.#catchUp();
+    if (body.readOnly) { this.#drop("ended"); return; }
+    this.#thread.settle();
+    this.#ready = true;
+    this.#become("online");
+    this.#flush();
+  }
+
+  #readFileRules({ allowedMedia, blockedExtensions: blocked = [] }) {
+    const inbound = allowedMedia?.inbound;
+    const types = (inbound?.fileTypes ?? []).map(({ type }) => type);
+    this.files = types.length ? { types, maxBytes: (inbound.maxFileSizeKB ?? 0) * 1024, blocked } : null;
+  }
+
+  /** What was sent before the connection broke may have arrived: the history tells, before anything is sent again. */
+  async #catchUp() {
+    try {
+      await this.history();
+    } catch (problem) {
+      if (this.#thread.uncertain && problem.passing) throw problem;
+      this.#report(problem);
+      // No history to ask: the visitor, who sees the message marked, decides whether it goes again.
+      for (let item; (item = this.#thread.oldestSent()); ) this.#thread.fail(item, "message.unconfirmed");
+    }
+  }
+
+  #hear({ class: kind, body, code, tracingId }) {
+    switch (kind) {
+      case "StructuredMessage": this.#hearMessage(body, tracingId); break;
+      case "TooManyRequestsErrorMessage": this.#refuse(429, body.retryAfter, tracingId); break;
+      case "SessionExpiredEvent": case "SessionClearedEvent": case "LogoutEvent": this.#drop("fresh"); break;
+      // A fourth connection closes the oldest: coming back by itself, that one would push out another tab in turn.
+      case "ConnectionClosedEvent": this.#drop((body.reason ?? body.reasonCode) === "signedIn" ? "now" : "elsewhere"); break;
+      case "ErrorMessage": this.#refuse(body.errorCode, 0, tracingId); break;
+      // Errors also come as a bare string, with the code on the frame.
+      case "string": if (code !== 200) this.#refuse(code, 0, tracingId); break;
+      default: // classes of later versions mean nothing to this client
+    }
+  }
+
+  #hearMessage(body, tracingId) {
+    for (const { eventType, typing, presence } of body.events ?? []) {
+      if (eventType === "Typing" && body.direction === "Outbound") {
+        this.#emit("typing", true);
+        this.#later("typing", typing?.duration ?? typing?.durationMs ?? 5000, () => this.#emit("typing", false));
+      }
+      if (eventType === "Presence" && presence?.type === "Disconnect") {
+        if (String(body.metadata?.readOnly) === "true") { this.#drop("ended"); return; }
+        this.#emit("left");
+      }
+    }
+    const heard = this.#thread.absorb(body, tracingId);
+    this.#emit("thread");
+    if (heard) { this.#emit("typing", false); this.#emit("message", heard); }
+  }
+
+  #refuse(code, retryAfterS, tracingId) {
+    const next = AFTER_REFUSAL[code] ?? "fail";
+    const problem = new Problem(`genesys.${code}`, "A request was refused.", { status: STATUS_OF[next] ?? 400, retryAfterS });
+    this.#report(problem);
+    this.#connection.refuse(tracingId, problem);
+    const item = this.#thread.find(tracingId);
+    if (next === "hush") this.#hushUntil = Date.now() + (retryAfterS || 10) * 1000;
+    if (item && (next === "hush" || next === "again")) this.#thread.again(item, MOST_RESENDS);
+    else if (item && (next === "fail" || next === "ended")) this.#thread.fail(item, problem.code);
+    else if (!tracingId && this.#thread.uncertain) { this.#drop(""); return; } // which message? the history will tell
+    this.#emit("thread");
+    if (next === "fresh" || next === "renew" || next === "ended") this.#drop(next);
+    else this.#flush();
+  }
+
+  /** Send what waits, as fast as the limits allow and not while the session itself is due. */
+  #flush() {
+    for (let item; this.#ready && (item = this.#thread.next()); ) {
+      if (this.#session.due) { this.#renew(); return; }
+      const now = Date.now();
+      const waitMs = Math.max(this.#paces.messages.waitMs(now), this.#connection.waitMs(now), this.#hushUntil - now);
+      if (waitMs > 0) { this.#later("flush", waitMs, () => this.#flush()); return; }
+      const channel = Object.keys(this.#context).length && { channel: { metadata: { customAttributes: this.#context } } };
+      if (!this.#connection.post("onMessage", { message: { ...item.payload, ...channel } }, item.id)) return;
+      this.#paces.messages.take(now);
+      this.#thread.sent(item, now);
+      this.#emit("thread");
+      this.#later("confirm", this.#timing.confirmMs, () => this.#checkConfirmed());
+    }
+  }
+
+  #checkConfirmed() {
+    const item = this.#thread.oldestSent();
+    if (!item) return;
+    const restMs = item.sentAt + this.#timing.confirmMs - Date.now();
+    if (restMs <= 0) this.#drop("");
+    else this.#later("confirm", restMs, () => this.#checkConfirmed());
+  }
+
+  #untilOnline() {
+    if (this.#ready) return undefined;
+    this.connect();
+    return new Promise((resolve) => {
+      const stop = this.on("state", (state) => { if (state === "online") { stop(); resolve(); } });
+    });
+  }
+
+  async #renew() {
+    const before = this.guest;
+    try {
+      await this.#session.handle();
+    } catch (problem) {
+      if (this.#connection && problem.passing) this.#later("renew", 5000 * (1 + this.#random()), () => this.#renew());
+      else this.#drop("renew");
+      return;
+    }
+    if (this.#ready && before?.id !== this.guest.id) this.#drop("now");
+    this.#flush();
+  }
+
+  #guestChanged(guest, due) {
+    if (!due) this.#emit("guest", guest);
+    else if (this.#running) this.#renew();
+  }
+
+  #watchPage() {
+    // Unsent messages lie in storage only while the page is away, so that a duplicated tab does not send them again.
+    const takeBack = () => this.#keep.put({ unsent: [] });
+    this.#thread.restore(this.#keep.get("unsent") ?? []);
+    if (document.visibilityState === "visible") takeBack();
+    watchPage({
+      away: () => this.#keep.put({ unsent: this.#thread.unsent }),
+      back: (absentMs) => { takeBack(); if (absentMs > LONG_ABSENCE_MS) this.#recover(); },
+      online: () => this.#recover(),
+      offline: () => { this.#drop(""); this.#wake?.(); },
+    });
+    if (this.guest || this.#thread.size) queueMicrotask(() => this.connect());
+  }
+
+  /** After sleep or a change of network a socket may be dead without having said so: one question tells. */
+  #recover() {
+    this.#wake?.();
+    if (!this.#ready) return;
+    if (this.#session.due) this.#renew();
+    this.#connection.ask("getJwt", {}, "JwtResponse").catch(() => this.#drop(""));
+  }
+
+  #pause(ms, wakeable = true) {
+    if (!(ms > 0)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => { clearTimeout(timer); this.#wake = null; resolve(); };
+      const timer = ms === Infinity ? 0 : setTimeout(done, ms);
+      if (wakeable) this.#wake = done;
+    });
+  }
+
+  #later(name, ms, then) { clearTimeout(this.#timers[name]); this.#timers[name] = setTimeout(then, ms); }
+  #clear() { this.#thread.clear(); this.more = false; this.#emit("thread"); }
+  #report(problem) { this.#debug("problem", { reason: problem.code }); this.#emit("problem", problem); }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.#debug("state", { state });
+    this.#emit("state", state);
+  }
+
+  #emit(event, detail) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      // A listener's fault is the page's own; it is shown as such and does not stop the chat.
+      try { listener(detail); } catch (fault) { queueMicrotask(() => { throw fault; }); }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The guest session at the gateway: open, renew, prove, end, and every HTTP call made with its handle.
+ * It knows nothing of sockets or messages (client.js, thread.js). What it holds works at this gateway only.
+ * Rule kept: a verified visitor is never lowered to an anonymous one unless the page or the visitor asks for it.
+ */
+
+const CALL_TIMEOUT_MS = 15_000;
+const PROOF_TIMEOUT_MS = 30_000;
+const RENEWAL_MARGIN_S = 60;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** A refusal or failure with its stable code, and the request id to quote to the owner of the site. */
+export class Problem extends Error {
+  constructor(code, detail, { status = 0, requestId = "", retryAfterS = 0 } = {}) {
+    super(detail);
+    Object.assign(this, { name: "Problem", code, status, requestId, retryAfterS });
+  }
+
+  /** True when the same call may succeed later: no network, a time-out, a limit, a fault of the server. */
+  get passing() { return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500; }
+}
+
+/** One JSON record per site in sessionStorage, so each tab has its own; in memory where the browser forbids storage. */
+export class Keep {
+  #key;
+  #record = {};
+
+  constructor(site) {
+    this.#key = `gateway.${site}`;
+    try { this.#record = JSON.parse(window.sessionStorage.getItem(this.#key)) ?? {}; } catch { this.#record = {}; }
+  }
+
+  get(name) { return this.#record[name]; }
+
+  put(change) {
+    this.#record = { ...this.#record, ...change };
+    // Storage may be denied (SecurityError) or full (QuotaExceededError); the copy in memory then serves until reload.
+    try { window.sessionStorage.setItem(this.#key, JSON.stringify(this.#record)); } catch { /* kept in memory */ }
+  }
+}
+
+/** The visitor's proof as a function: from a token, a function returning one, or Zendesk's `(give) => give(jwt)`. */
+function asProof(tokenOrCallback) {
+  if (typeof tokenOrCallback === "string") return async () => tokenOrCallback;
+  return () => new Promise((resolve, reject) => {
+    const late = () => reject(new Problem("visitor.no_token", "The page's sign-in function gave no token within 30 s."));
+    const timer = setTimeout(late, PROOF_TIMEOUT_MS);
+    const give = (token) => { clearTimeout(timer); resolve(token); };
+    const fail = () => { clearTimeout(timer); reject(new Problem("visitor.no_token", "The page's sign-in function failed.")); };
+    try {
+      const answer = tokenOrCallback(give);
+      if (answer !== undefined) Promise.resolve(answer).then(give, fail);
+    } catch { fail(); }
+  });
+}
+
+async function problemFrom(answer) {
+  // A proxy in front may answer with a page instead of a problem; then the status is all there is.
+  const body = await answer.json().catch(() => ({}));
+  return new Problem(body.code ?? `http.${answer.status}`, body.detail ?? body.title ?? "The gateway refused the request.", {
+    status: answer.status,
+    requestId: body.request_id ?? answer.headers.get("x-request-id") ?? "",
+    retryAfterS: Number(body.retry_after ?? answer.headers.get("retry-after")) || 0,
+  });
+}
+
+export class Session {
+  #base;
+  #keep;
+  #changed;
+  #grant = null;
+  #proof = null;
+  #opening = null;
+  #timer = 0;
+
+  /** `changed(guest, due)` is called with the new guest or null, and with `due` true when the time to renew has come. */
+  constructor({ base, keep, changed }) {
+    this.#base = base;
+    this.#keep = keep;
+    this.#changed = changed;
+    this.#grant = keep.get("grant") ?? null;
+    if (this.#grant) this.#schedule();
+  }
+
+  get guest() { return this.#grant?.guest ?? null; }
+  get due() { return this.#grant === null || Date.now() >= this.#grant.renewAt; }
+
+  /** Call the gateway; resolves to the JSON answer or null. Rejects with Problem only. */
+  async call(method, path, { bearer, body } = {}) {
+    const headers = { ...(bearer && { authorization: `Bearer ${bearer}` }), ...(body && { "content-type": "application/json" }) };
+    let answer;
+    try {
+      answer = await fetch(this.#base + path, {
+        method, headers, body: body && JSON.stringify(body), mode: "cors", credentials: "omit", cache: "no-store",
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+    } catch {
+      throw new Problem("gateway.unreachable", "The gateway could not be reached, or it does not let this page read its answer.");
+    }
+    if (!answer.ok) throw await problemFrom(answer);
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  /** The handle to use now: the one held, a renewed one, or that of a new session. One caller at a time does the work. */
+  async handle() {
+    if (!this.due) return this.#grant.token;
+    this.#opening ??= this.#open().finally(() => { this.#opening = null; });
+    return this.#opening;
+  }
+
+  /** The next `handle` renews, whatever the clock says: the gateway has just refused the handle. */
+  distrust() { if (this.#grant) this.#grant.renewAt = 0; }
+
+  /** Drop the handle without a word to the gateway: the session behind it is gone. */
+  lose() { this.#hold(null); }
+
+  /** Prove who the visitor is, in the same session. Rejects with Problem, and then nothing has changed. */
+  async signIn(tokenOrCallback) {
+    const proof = asProof(tokenOrCallback);
+    await this.#opening?.catch(() => {});
+    const ask = async (bearer) => this.call("POST", "/session", { bearer, body: { visitor_token: await proof() } });
+    const answer = await ask(this.#grant?.token).catch((problem) => {
+      // 401: the handle may have ended; 409: it is another person's. Once more, without it and with a fresh proof.
+      if (this.#grant && (problem.status === 401 || problem.status === 409)) return ask(undefined);
+      throw problem;
+    });
+    this.#proof = proof;
+    this.#hold(answer);
+  }
+
+  /** End the session here and at the gateway, and forget the proof. */
+  async end() {
+    const bearer = this.#grant?.token;
+    this.#proof = null;
+    this.#keep.put({ verified: false });
+    this.#hold(null);
+    if (bearer) await this.call("DELETE", "/session", { bearer });
+  }
+
+  async #open() {
+    if (this.#grant) {
+      try {
+        return this.#hold(await this.call("POST", "/session", { bearer: this.#grant.token, body: {} }));
+      } catch (problem) {
+        if (problem.status !== 401) throw problem;
+        this.#hold(null);
+      }
+    }
+    if (!this.#proof && this.#keep.get("verified")) {
+      throw new Problem("session.sign_in_needed", "The signed-in session has ended; the visitor must sign in again.");
+    }
+    const body = this.#proof ? { visitor_token: await this.#proof() } : {};
+    return this.#hold(await this.call("POST", "/session", { body }));
+  }
+
+  #hold(answer) {
+    clearTimeout(this.#timer);
+    this.#grant = null;
+    if (answer) {
+      const heldS = answer.expires_in - Math.min(RENEWAL_MARGIN_S, answer.expires_in / 4);
+      this.#grant = { token: answer.session_token, renewAt: Date.now() + heldS * 1000, guest: answer.guest };
+      this.#keep.put({ verified: answer.guest.verified });
+      this.#schedule();
+    }
+    this.#keep.put({ grant: this.#grant });
+    this.#changed(this.guest, false);
+    return this.#grant?.token;
+  }
+
+  #schedule() {
+    const delay = Math.min(Math.max(0, this.#grant.renewAt - Date.now()), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => this.#changed(this.guest, this.due), delay);
+  }
+}
