@@ -49,6 +49,8 @@ class Exchange:
     site: SiteRules | None = None
     caller: Caller = field(default_factory=Nobody)
     cors: Mapping[str, str] = field(default_factory=dict)
+    guest_jwt: str | None = field(default=None, repr=False)
+    """The guest's short Genesys JWT that a history handle stands for; it goes upstream and nowhere else."""
 
     @property
     def rules(self) -> SiteRules:

@@ -1,0 +1,75 @@
+"""Who is calling: the bearer of a request into a guest, a backend, or nobody.
+
+The prefix of a handle says which room knows it; a word of no kind is tried as a backend's key, and then it is a
+platform token or a typing error, which are refused as such. The rule: a wrong credential is never taken for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.guestbook import Guestbook
+from gateway.policy.decision import Caller, Guest, Nobody
+from gateway.policy.handles import HandleKind, bearer_of, kind_of
+from gateway.provider.backends import Backends
+from gateway.web.exchange import Exchange
+from gateway.web.throttle import Throttle
+
+GUEST_KINDS = frozenset({HandleKind.SESSION, HandleKind.HISTORY})
+
+
+class Callers:
+    """Finds out who is calling."""
+
+    def __init__(
+        self, guestbook: Guestbook, backends: Callable[[], Backends], throttle: Throttle, clock: Callable[[], float]
+    ) -> None:
+        """`backends`: the registry of the configuration in force."""
+        self._guestbook = guestbook
+        self._backends = backends
+        self._throttle = throttle
+        self._clock = clock
+
+    async def identify(self, exchange: Exchange) -> Caller:
+        """The caller of a proxied call.
+
+        Raises Refusal: HEADER_INVALID, SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN,
+        BACKEND_INVALID, RATE_LIMITED, STORE_UNAVAILABLE.
+        """
+        bearer = bearer_of(exchange.request.headers.get("Authorization"))
+        if bearer is None:
+            return Nobody()
+        kind = kind_of(bearer)
+        if kind in GUEST_KINDS:
+            return await self._guest(exchange, bearer, kind)
+        if kind is HandleKind.BACKEND:
+            return (await self._backends().identify(bearer, self._clock())).caller
+        if kind is not None:
+            raise Refusal(errors.HANDLE_WRONG_KIND, f"A handle with the prefix {kind.value} makes no calls.")
+        backend = self._backends().by_key(bearer)
+        if backend is None:
+            raise Refusal(errors.PLATFORM_TOKEN)
+        return backend.caller
+
+    async def _guest(self, exchange: Exchange, bearer: str, kind: HandleKind | None) -> Guest:
+        site = exchange.rules.name
+        if kind is HandleKind.HISTORY:
+            history = await self._guestbook.history_of(bearer, site)
+            guest = Guest(history.session, HandleKind.HISTORY)
+            exchange.guest_jwt = history.jwt
+        else:
+            session = self._guestbook.recall(bearer, site) or await self._guestbook.session_of(bearer, site)
+            guest = Guest(session)
+        self._throttle.admit_guest(guest.session.id)
+        return guest
+
+    def session_handle(self, exchange: Exchange) -> str | None:
+        """The session handle that came along, unchecked; None without a bearer. Raises Refusal(HANDLE_WRONG_KIND)."""
+        bearer = bearer_of(exchange.request.headers.get("Authorization"))
+        if bearer is None:
+            return None
+        if kind_of(bearer) not in (HandleKind.SESSION, None):
+            raise Refusal(errors.HANDLE_WRONG_KIND, "A session handle (gws_) is needed here.")
+        return bearer
