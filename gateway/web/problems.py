@@ -61,6 +61,7 @@ def oauth_error_answer(refusal: Refusal, *, request_id: str, headers: Mapping[st
         answer.headers["WWW-Authenticate"] = 'Basic realm="gateway", charset="UTF-8"'
     elif reason.status == web.HTTPUnauthorized.status_code:
         answer.set_status(web.HTTPBadRequest.status_code)
+        del answer.headers["WWW-Authenticate"]
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
