@@ -171,7 +171,7 @@ def _check_reach(key: str, route: Route, operation: Operation) -> Iterator[Findi
 def _check_conflicts(config: Config, compiled: list[tuple[str, Route, policy.Route]]) -> Iterator[Finding]:
     """Two routes that claim one request are a fault on the sites that have both."""
     told: set[str] = set()
-    for site in config.sites or {"": None}:
+    for site in config.sites or ("",):
         table: list[policy.Route] = [policy.HISTORY]
         for key, route, done in compiled:
             if route.sites and site not in route.sites:

@@ -58,7 +58,7 @@ def overrides_of(environ: Mapping[str, str], data: Mapping[str, Any]) -> Overrid
         elif field is None:
             faults.append((shape.written(path), f"unknown key (from {name}){_nearest(path)}"))
         else:
-            value, fault = _value_of(environ[name], field.annotation, path)
+            value, fault = value_of(environ[name], path)
             if fault is None:
                 values.append(Override(name, path, value))
             else:
@@ -86,17 +86,20 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
 
 
-def _value_of(text: str, annotation: Any, path: shape.Path) -> tuple[object, str | None]:
-    """Return the value of a variable for a key of this type, or what is wrong with it; the text itself is not shown."""
-    below_leaf = shape.section_of(annotation)[1] == ("X",) and shape.section_of(annotation)[0] is None
-    if below_leaf and shape.field_at(path[:-1]) is shape.field_at(path):
+def value_of(text: str, path: shape.Path) -> tuple[object, str | None]:
+    """Return a text as a value for the key at a path, or what is wrong with it; the text itself is not shown.
+
+    A key that does not exist gets the text as it is; validation names it.
+    """
+    field = shape.field_at(path)
+    if field is None or field is shape.field_at(path[:-1]):  # the second: an entry of a table of strings
         return text, None
-    if shape.accepts_text(annotation) and not shape.accepts_number(annotation):
+    if shape.accepts_text(field.annotation) and not shape.accepts_number(field.annotation):
         return text, None
     try:
         return json.loads(text), None
     except ValueError:
-        if shape.accepts_text(annotation):
+        if shape.accepts_text(field.annotation):
             return text, None
         return None, "must be JSON: a number, true, false, [...] or {...}"
 

@@ -50,9 +50,9 @@ def every_key(model: type[Section] = Config, path: tuple[str, ...] = ()) -> Iter
 def section_of(annotation: Any) -> tuple[type[Section] | None, tuple[str, ...]]:
     """Return the section inside an annotation and how it is reached: directly, by name (`X`) or by index (`[]`)."""
     kind = get_origin(annotation)
-    if kind is Annotated:
+    if is_annotated(annotation):
         return section_of(get_args(annotation)[0])
-    if kind in (Union, types.UnionType):
+    if is_union(annotation):
         found = (section_of(part) for part in get_args(annotation))
         return next((f for f in found if f[0] is not None), (None, ()))
     if kind is dict:
@@ -70,9 +70,23 @@ def holds_secret(field: FieldInfo) -> bool:
 
 
 def _annotation_marked(annotation: Any) -> bool:
-    if get_origin(annotation) is Annotated:
-        return any(_marked(getattr(extra, "json_schema_extra", None)) for extra in get_args(annotation)[1:])
-    return any(_annotation_marked(part) for part in get_args(annotation))
+    return is_secret_type(annotation) or any(_annotation_marked(part) for part in get_args(annotation))
+
+
+def is_secret_type(annotation: Any) -> bool:
+    """Is the annotation itself `SecretRef`?"""
+    extras = get_args(annotation)[1:] if is_annotated(annotation) else ()
+    return any(_marked(getattr(extra, "json_schema_extra", None)) for extra in extras)
+
+
+def is_annotated(annotation: Any) -> bool:
+    """Is the annotation `Annotated[...]`?"""
+    return get_origin(annotation) is Annotated
+
+
+def is_union(annotation: Any) -> bool:
+    """Is the annotation a union, in either spelling?"""
+    return get_origin(annotation) in (Union, types.UnionType)
 
 
 def _marked(extra: Any) -> bool:
@@ -84,9 +98,9 @@ def accepts_text(annotation: Any) -> bool:
     kind = get_origin(annotation)
     if kind is Literal:
         return any(isinstance(word, str) for word in get_args(annotation))
-    if kind is Annotated:
+    if is_annotated(annotation):
         return accepts_text(get_args(annotation)[0])
-    if kind in (Union, types.UnionType):
+    if is_union(annotation):
         return any(accepts_text(part) for part in get_args(annotation))
     return annotation is str
 
@@ -96,7 +110,7 @@ def accepts_number(annotation: Any) -> bool:
     kind = get_origin(annotation)
     if kind is Literal:
         return any(isinstance(word, int) for word in get_args(annotation))
-    if kind in (Union, types.UnionType, Annotated):
+    if is_union(annotation) or is_annotated(annotation):
         return any(accepts_number(part) for part in get_args(annotation))
     return annotation in (int, float, bool)
 

@@ -1,0 +1,104 @@
+"""The command line: a table of commands, each imported when it is called; faults become one line and an exit code.
+
+Leaves the commands to their files. The rule: answers go to stdout, talk and errors to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple, NoReturn
+
+import click
+
+from gateway import __version__
+from gateway.cli.exits import EXIT_MEANINGS, CommandFault, Exit
+from gateway.errors import ConfigFault, GatewayError, Refusal
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in `gateway --help`."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "check": Entry("gateway.cli.check:check", "Judge the configuration; --show says where each value comes from."),
+    "schema": Entry("gateway.cli.schema:schema", "Print the JSON Schema of config.toml, for editors."),
+}
+"""Every command. A part that cannot be imported fails only when it is called."""
+
+
+class CommandTable(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, or return None for a name that is not in the table."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, name = entry.target.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.target} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code.value), meaning) for code, meaning in EXIT_MEANINGS.items()])
+
+
+@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="gateway")
+def cli() -> None:
+    """A website's chat, moved from Zendesk to Genesys Cloud, without a Genesys credential in any browser."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every fault that was foreseen becomes words on stderr."""
+    try:
+        result = cli.main(args=arguments, prog_name="gateway", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as fault:
+        fault.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`gateway schema | head`); Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except GatewayError as fault:
+        for line in _lines(fault):
+            click.echo(f"gateway: {line}", err=True)
+        return _exit_code(fault)
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _lines(fault: GatewayError) -> list[str]:
+    if isinstance(fault, ConfigFault):
+        return [f"config.invalid: {key}: {message}" for key, message in fault.faults]
+    if isinstance(fault, Refusal):
+        return [f"{fault.code}: {fault.detail or fault.reason.cause} {fault.reason.remedy}"]
+    return [str(fault)]
+
+
+def _exit_code(fault: GatewayError) -> Exit:
+    if isinstance(fault, CommandFault):
+        return fault.exit_code
+    return Exit.CONFIG if isinstance(fault, ConfigFault) else Exit.FAILED
