@@ -66,7 +66,7 @@ def parse_object_bytes(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, 
 
 
 def serialise(value: object) -> str:
-    """Compact JSON. Raises ValueError for what JSON parsers read differently: integers beyond 64 bits, lone surrogates."""
+    """Compact JSON. Raises ValueError for integers beyond 64 bits and lone surrogates, which parsers read differently."""
     try:
         return orjson.dumps(value).decode("utf-8")
     except TypeError as exc:

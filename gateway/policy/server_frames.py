@@ -1,0 +1,157 @@
+"""What Genesys says on a Guest API socket: passed as it came, but for the credentials in it.
+
+Leaves the client's frames to `frames`. The rule: the guest's upstream token and any Genesys JWT never reach the
+client; a frame that needs neither removed passes as the same text, without being parsed and written again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from gateway import errors
+from gateway.errors import Reason
+from gateway.policy.frames import Forward, Phase, SocketState
+from gateway.policy.strict_json import parse_object, serialise
+
+MAX_DEPTH: Final = 64
+REMOVED: Final = "removed-by-gateway"
+_MARKS: Final = (
+    "JwtResponse",
+    "SessionResponse",
+    "SessionExpiredEvent",
+    "SessionClearedEvent",
+    "ConnectionClosedEvent",
+    "LogoutEvent",
+    "ResumeToken",
+    "readOnly",
+    '"string"',
+)
+"""Words that make a frame worth reading; one that stands in a visitor's text by chance costs a parse, no more."""
+_ESCAPED_ASCII: Final = re.compile(r"\\u00[0-7]")
+"""A word could also be spelled with escapes; such a frame is read, too."""
+ENDING_CLASSES: Final = frozenset(
+    {"SessionExpiredEvent", "SessionClearedEvent", "ConnectionClosedEvent", "LogoutEvent"}
+)
+RENEWING_CODES: Final = frozenset({401, 403, 4006, 4007})
+"""Codes of `string` frames after which clients configure the session again. Genesys' list: 401 and 403 of a lapsed
+sign-in, 4006 expired, 4007 not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapJwt:
+    """A JwtResponse: the relay keeps `jwt` until `expires_at` and passes on `with_handle` of a handle for it."""
+
+    jwt: str = field(repr=False)
+    expires_at: float
+    frame: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A frame that must not reach the client."""
+
+    reason: Reason
+    detail: str
+
+
+ServerVerdict = Forward | SwapJwt | Drop
+
+
+def server_frame(state: SocketState, text: str, secrets: Sequence[str] = ()) -> tuple[SocketState, ServerVerdict]:
+    """The verdict on one text frame of Genesys, and the state after it.
+
+    `secrets`: Genesys JWTs that this socket has used or been given.
+    """
+    guest = state.guest
+    hidden = (guest.upstream_token, *secrets) if guest is not None else tuple(secrets)
+    if not _is_worth_reading(text, hidden):
+        return state, Forward(text)
+    try:
+        frame = parse_object(text, max_depth=MAX_DEPTH)
+    except ValueError as exc:
+        return state, Drop(errors.UPSTREAM_BAD_ANSWER, f"the frame {exc}")
+    return _judge(state, frame, text, hidden)
+
+
+def with_handle(swap: SwapJwt, handle: str) -> Forward:
+    """The JwtResponse as the client gets it: the handle stands where the JWT stood, the expiry stays."""
+    body = swap.frame["body"]
+    members = body if isinstance(body, dict) else {}
+    return Forward(serialise({**swap.frame, "body": {**members, "jwt": handle}}))
+
+
+def _is_worth_reading(text: str, hidden: tuple[str, ...]) -> bool:
+    if any(word in text for word in hidden) or any(mark in text for mark in _MARKS):
+        return True
+    return "\\u00" in text and _ESCAPED_ASCII.search(text) is not None
+
+
+def _judge(
+    state: SocketState, frame: dict[str, object], text: str, hidden: tuple[str, ...]
+) -> tuple[SocketState, ServerVerdict]:
+    kind, body = frame.get("class"), frame.get("body")
+    if kind == "ResumeTokenResponse":
+        return state, Drop(errors.UPSTREAM_BAD_ANSWER, "a resume token was not asked for")
+    replacements = {word: REMOVED for word in hidden}
+    if state.guest is not None and state.client_token is not None:
+        replacements[state.guest.upstream_token] = state.client_token
+    if kind == "JwtResponse":
+        return state, _swap(frame, body, replacements)
+    after = _phase_after(state.phase, kind, frame.get("code"), body)
+    following = state if after is state.phase else replace(state, phase=after)
+    clean = _replaced(frame, replacements)
+    return following, Forward(text if clean == frame else serialise(clean))
+
+
+def _swap(frame: dict[str, object], body: object, replacements: dict[str, str]) -> SwapJwt | Drop:
+    """A JwtResponse with a JWT and its expiry; one without either is of no use to a client and is not understood."""
+    jwt = body.get("jwt") if isinstance(body, dict) else None
+    expires_at = body.get("exp") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(jwt, str) or not jwt:
+        return Drop(errors.UPSTREAM_BAD_ANSWER, "a JwtResponse without a JWT")
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
+        return Drop(errors.UPSTREAM_BAD_ANSWER, "a JwtResponse without an expiry")
+    rest = {**frame, "body": {name: value for name, value in body.items() if name != "jwt"}}
+    clean = _replaced(rest, {**replacements, jwt: REMOVED})
+    return SwapJwt(jwt, float(expires_at), clean)
+
+
+def _phase_after(phase: Phase, kind: object, code: object, body: object) -> Phase:
+    """The phase after a frame of Genesys: what it says of the session."""
+    if kind == "SessionResponse":
+        read_only = isinstance(body, dict) and body.get("readOnly") is True
+        return Phase.RENEWABLE if read_only else Phase.CONFIGURED
+    if kind in ENDING_CLASSES:
+        return Phase.ENDED
+    if kind == "string" and isinstance(code, int) and code >= 400:
+        if phase is Phase.CONFIGURING:
+            return Phase.NEW
+        return Phase.RENEWABLE if phase is Phase.CONFIGURED and code in RENEWING_CODES else phase
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    if phase is Phase.CONFIGURED and isinstance(metadata, dict) and metadata.get("readOnly") in {"true", True}:
+        return Phase.RENEWABLE
+    return phase
+
+
+def _replaced(value: dict[str, object], replacements: dict[str, str]) -> dict[str, object]:
+    return {_in_text(key, replacements): _in_value(member, replacements) for key, member in value.items()}
+
+
+def _in_value(value: object, replacements: dict[str, str]) -> object:
+    """The value with each hidden word replaced, wherever it stands; depth is bounded by the parser."""
+    if isinstance(value, str):
+        return _in_text(value, replacements)
+    if isinstance(value, dict):
+        return _replaced(value, replacements)
+    if isinstance(value, list):
+        return [_in_value(item, replacements) for item in value]
+    return value
+
+
+def _in_text(text: str, replacements: dict[str, str]) -> str:
+    for word, instead in replacements.items():
+        text = text.replace(word, instead)
+    return text
