@@ -59,7 +59,7 @@ def write_head(method: str, target: bytes, host: bytes, headers: Sequence[Header
     if _TARGET.fullmatch(target) is None:
         raise ValueError("target is not in origin form")
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if _LINES.fullmatch(lines) is None:
+    if _LINES.fullmatch(lines) is None or lines.count(b"\n") != len(headers):  # as many lines as there are headers
         raise ValueError("a header is malformed, or names a field that the leg decides")
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method.encode(), target, host, lines, framing)
 
