@@ -30,7 +30,8 @@ ON_FAILURE: Final[Mapping[str, OnFailure]] = MappingProxyType(
     {
         "put_session": OnFailure.CLOSED,
         "get_session": OnFailure.CLOSED,  # the guestbook's near-cache answers first, until the handle's short expiry
-        "renew_session": OnFailure.CLOSED,
+        "renew_session": OnFailure.CLOSED,  # the guestbook goes on, as above
+        "replace_session": OnFailure.CLOSED,
         "end_session": OnFailure.CLOSED,
         "put_once": OnFailure.CLOSED,
         "take_once": OnFailure.CLOSED,
@@ -96,7 +97,7 @@ class LimitResult:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Everything that `subject` (`session:<id>`, `guest:<id>`, `backend:<name>`) got before `at` is void."""
+    """Everything that `subject` got until `at` is void: `session:<id>`, `handles:<session id>`, `guest:<id>`, ..."""
 
     subject: str
     at: float
@@ -129,8 +130,12 @@ class Store(Protocol):
         """The session's value, or None when there is none or it passed its time."""
         ...
 
-    async def renew_session(self, session_id: str, value: bytes, ttl_s: float) -> bool:
-        """Replace a session that still exists, atomically. False: it ended meanwhile, and stays ended."""
+    async def renew_session(self, session_id: str, ttl_s: float) -> bool:
+        """Let a session that still exists live `ttl_s` from now. False: it ended meanwhile, and stays ended."""
+        ...
+
+    async def replace_session(self, session_id: str, old: bytes, new: bytes, ttl_s: float) -> bool:
+        """Put `new` in the place of `old`, atomically. False: the session ended or was replaced by somebody else."""
         ...
 
     async def end_session(self, session_id: str, revoke_for_s: float) -> bool:

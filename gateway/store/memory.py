@@ -62,11 +62,19 @@ class MemoryStore:
         """The session's value, or None."""
         return self._sessions.get(session_id, self._clock())
 
-    async def renew_session(self, session_id: str, value: bytes, ttl_s: float) -> bool:
-        """Replace a session that still exists."""
-        if self._sessions.get(session_id, self._clock()) is None:
+    async def renew_session(self, session_id: str, ttl_s: float) -> bool:
+        """Prolong a session that still exists."""
+        value = self._sessions.get(session_id, self._clock())
+        if value is None:
             return False
         self._keep(self._sessions, session_id, value, ttl_s)
+        return True
+
+    async def replace_session(self, session_id: str, old: bytes, new: bytes, ttl_s: float) -> bool:
+        """Put `new` in the place of `old`; atomic because nothing is awaited."""
+        if self._sessions.get(session_id, self._clock()) != old:
+            return False
+        self._keep(self._sessions, session_id, new, ttl_s)
         return True
 
     async def end_session(self, session_id: str, revoke_for_s: float) -> bool:

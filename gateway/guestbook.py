@@ -1,0 +1,301 @@
+"""Guest sessions as a service: who opens, renews, upgrades and ends them, and what their handles stand for.
+
+What may happen to a session is `policy/guests.py`; where it is kept is `store/`. A verified handle is known from a
+near-cache with one look-up, until its own short expiry or a revocation. Rule kept: the store sees digests and
+sealed values only, and when it does not answer, nobody new is let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.policy import guests, handles
+from gateway.policy.guests import Act, GuestSession, Person, SessionRules
+from gateway.policy.handles import HandleKind
+from gateway.store.base import Clock, OnceState, Store
+from gateway.store.known import Entry, KnownSessions, SessionEnd, ttl_s
+from gateway.store.records import HandleRecord, SessionRecord, seal_handle, seal_session
+from gateway.store.sealing import Entropy, Sealer
+
+__all__ = ["Admission", "GuestKeys", "Guestbook", "History", "SessionEnd", "SiteBook", "Ticket"]
+
+TICKET_S = 30.0
+_HANDLE_TOMBSTONE_S = 600.0
+_GUEST_BAN_S = 2_592_000.0
+_WRITES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GuestKeys:
+    """The key of guest ids and upstream tokens, and its version."""
+
+    key: bytes = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteBook:
+    """What the guestbook must know of a site. `anonymous`: visitors without proof may open sessions."""
+
+    name: str
+    org: str
+    rules: SessionRules
+    anonymous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The outcome of a call to /session. `ended`: the session that gave way to this one, when `act` is REPLACE."""
+
+    session: GuestSession
+    handle: str = field(repr=False)
+    handle_expires_at: float
+    act: Act
+    ended: GuestSession | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A one-use socket ticket."""
+
+    handle: str = field(repr=False)
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a history handle stands for: the session, and the guest's short Genesys JWT, which stays in here."""
+
+    session: GuestSession
+    jwt: str = field(repr=False)
+    expires_at: float
+
+
+class Guestbook:
+    """Sessions and handles over one store, which the caller starts and closes.
+
+    It records nothing: whoever hands out an `Admission` or a ticket has it audited first, and ends the session when
+    that fails.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        keys: GuestKeys,
+        sealer: Sealer,
+        entropy: Entropy,
+        clock: Clock,
+        near_entries: int = 100_000,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._sealer = sealer
+        self._entropy = entropy
+        self._clock = clock
+        self._known = KnownSessions(store, sealer, clock, near_entries)
+
+    def on_end(self, listener: Callable[[SessionEnd], None]) -> None:
+        """Have `listener` called when sessions end or their handles become void, on whichever node that was done."""
+        self._known.on_end(listener)
+
+    # --- who is calling -----------------------------------------------------------------------------------------
+
+    def recall(self, handle: str, site: str) -> GuestSession | None:
+        """The session of a handle known here, without waiting; None means: ask `session_of`."""
+        return self._known.recall(handles.digest(handle), site)
+
+    async def session_of(self, handle: str, site: str) -> GuestSession:
+        """The session that a handle stands for, used now.
+
+        Raises Refusal: SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE.
+        """
+        return (await self._known.by_handle(handles.expect(handle, HandleKind.SESSION), site)).session
+
+    # --- the calls of /session ----------------------------------------------------------------------------------
+
+    async def admit(self, site: SiteBook, handle: str | None, person: Person | None) -> Admission:
+        """Open, renew, upgrade or replace a session, as `guests.MOVES` says, and give out a fresh handle.
+
+        `handle`: the one that came along; a dead one counts as none. Raises Refusal: VISITOR_MISSING where the site
+        wants a proof, STORE_UNAVAILABLE, and those of a word that is no session handle at all.
+        """
+        for _ in range(_WRITES):
+            now = self._clock()
+            entry = await self._entry_if_alive(handle, site.name)
+            session = None if entry is None else entry.session
+            act, _state = guests.next_move(session, person, now)
+            if act is Act.OPEN or entry is None or session is None:
+                if person is None and not site.anonymous:
+                    raise Refusal(errors.VISITOR_MISSING)
+                return await self._give_handle(await self._open(site, person), site, Act.OPEN, None)
+            if act is Act.REPLACE:
+                await self.end_session(session)
+                return await self._give_handle(await self._open(site, person), site, act, session)
+            changed = entry if person is None else await self._rewrite(entry, site, act, person)
+            if changed is not None:
+                return await self._give_handle(changed, site, act, None)
+        raise Refusal(errors.STORE_UNAVAILABLE, "the session was changed by others at the same time", retry_after_s=1)
+
+    async def end(self, handle: str, site: str) -> GuestSession | None:
+        """End the session of a handle on every node; None when the handle stands for none any more."""
+        entry = await self._entry_if_alive(handle, site)
+        if entry is None:
+            return None
+        await self.end_session(entry.session)
+        return entry.session
+
+    async def end_session(self, session: GuestSession) -> None:
+        """End a session on every node. Raises Refusal(STORE_UNAVAILABLE): then it has not ended."""
+        left_s = max(session.expires_at - self._clock(), 1.0)
+        await self._store.end_session(session.id, left_s)
+        self._known.forget(session.id)
+
+    async def end_guest(self, guest_id: str) -> None:
+        """End every session that a guest has until now, on every node."""
+        await self._store.revoke(f"guest:{guest_id}", _GUEST_BAN_S)
+
+    # --- tickets and history ------------------------------------------------------------------------------------
+
+    async def issue_ticket(self, session: GuestSession) -> Ticket:
+        """A one-use ticket for one socket of this session. Raises Refusal(SESSION_INVALID) when it has ended."""
+        entry = await self._known.by_id(session.id)
+        expires_at = self._clock() + TICKET_S
+        handle = handles.mint(HandleKind.TICKET, self._entropy(handles.ENTROPY_BYTES))
+        digest = handles.digest(handle)
+        record = HandleRecord(session.site, session.id, entry.record.generation, expires_at)
+        await self._store.put_once("ticket", digest, seal_handle(record, "ticket", digest, self._sealer), TICKET_S)
+        return Ticket(handle, expires_at)
+
+    async def redeem_ticket(self, handle: str, site: str) -> GuestSession:
+        """Spend a ticket: of any number of callers, on any node, exactly one gets the session.
+
+        Raises Refusal: TICKET_INVALID, TICKET_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE.
+        """
+        digest = handles.expect(handle, HandleKind.TICKET)
+        taken = await self._store.take_once("ticket", digest)
+        if taken.state is OnceState.EXPIRED:
+            raise Refusal(errors.TICKET_EXPIRED)
+        if taken.state is not OnceState.TAKEN or taken.value is None:
+            raise Refusal(errors.TICKET_INVALID)
+        record = self._known.read_handle(taken.value, "ticket", digest)
+        if record is None or record.site != site:
+            raise Refusal(errors.TICKET_INVALID)
+        try:
+            entry = await self._known.by_id(record.session_id)
+        except Refusal as exc:
+            if exc.reason in (errors.SESSION_INVALID, errors.SESSION_EXPIRED):
+                raise Refusal(errors.TICKET_INVALID, "its session has ended") from exc
+            raise
+        if entry.record.generation != record.generation:
+            raise Refusal(errors.TICKET_INVALID, "it was given out before the visitor signed in")
+        return entry.session
+
+    async def keep_history(self, session: GuestSession, jwt: str, expires_at: float) -> str:
+        """Keep the guest's Genesys JWT until `expires_at`; returns the history handle that stands for it outside."""
+        now = self._clock()
+        entry = await self._known.by_id(session.id)
+        handle = handles.mint(HandleKind.HISTORY, self._entropy(handles.ENTROPY_BYTES))
+        digest = handles.digest(handle)
+        record = HandleRecord(session.site, session.id, entry.record.generation, expires_at, jwt)
+        value = seal_handle(record, "history", digest, self._sealer)
+        await self._store.put("history", digest, value, max(expires_at - now, 1.0))
+        return handle
+
+    async def history_of(self, handle: str, site: str) -> History:
+        """What a history handle stands for.
+
+        Raises Refusal: SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE.
+        """
+        digest = handles.expect(handle, HandleKind.HISTORY)
+        value = await self._store.get("history", digest)
+        record = None if value is None else self._known.read_handle(value, "history", digest)
+        if record is None or record.site != site:
+            raise Refusal(errors.SESSION_INVALID, "the history handle is unknown or has expired; ask getJwt again")
+        if record.expires_at <= self._clock():
+            raise Refusal(errors.SESSION_EXPIRED, "the history handle has expired; ask getJwt again")
+        entry = await self._known.by_id(record.session_id)
+        if entry.record.generation != record.generation:
+            raise Refusal(errors.SESSION_INVALID)
+        return History(entry.session, record.secret, record.expires_at)
+
+    async def touch(self, session_id: str) -> GuestSession:
+        """Note that a session is in use, by an open socket for instance, and return it as it now stands.
+
+        Raises Refusal(SESSION_INVALID | SESSION_EXPIRED) when it has ended, STORE_UNAVAILABLE when nobody knows.
+        """
+        return (await self._known.by_id(session_id)).record.session
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    async def _entry_if_alive(self, handle: str | None, site: str) -> Entry | None:
+        if handle is None:
+            return None
+        try:
+            return await self._known.by_handle(handles.expect(handle, HandleKind.SESSION), site)
+        except Refusal as exc:
+            if exc.reason in (errors.SESSION_INVALID, errors.SESSION_EXPIRED):
+                return None
+            raise
+
+    async def _open(self, site: SiteBook, person: Person | None) -> Entry:
+        now = self._clock()
+        session_id = self._entropy(16).hex()
+        subject = self._subject(person, session_id)
+        session = guests.open_session(
+            session_id=session_id,
+            site=site.name,
+            org=site.org,
+            guest=self._guest_id(site, subject),
+            token=guests.upstream_token(self._keys.key, site.name, subject),
+            person=person,
+            rules=site.rules,
+            now=now,
+        )
+        record = SessionRecord(session, 1, now)
+        raw = seal_session(record, self._sealer)
+        await self._store.put_session(session_id, raw, ttl_s(session, now))
+        return self._known.remember(record, raw)
+
+    async def _rewrite(self, entry: Entry, site: SiteBook, act: Act, person: Person) -> Entry | None:
+        """Write an upgrade, or a renewal with a proof. None: somebody else changed the session first."""
+        now = self._clock()
+        old, session = entry.record, entry.session
+        if act is Act.UPGRADE:
+            guest = self._guest_id(site, self._subject(person, session.id))
+            new = SessionRecord(guests.upgrade(session, guest, person, now), old.generation + 1, now)
+        else:
+            new = SessionRecord(guests.refresh_person(session, person, now), old.generation, old.bound_at)
+        raw = seal_session(new, self._sealer)
+        replaced = await self._store.replace_session(session.id, entry.raw, raw, ttl_s(new.session, now))
+        self._known.forget(session.id)
+        if not replaced:
+            return None
+        if act is Act.UPGRADE:
+            # a handle planted before sign-in must be worth nothing after it, on any node: RFC 9700 section 4.7
+            await self._store.revoke(f"handles:{session.id}", max(session.expires_at - now, 1.0))
+        return self._known.remember(new, raw)
+
+    async def _give_handle(self, entry: Entry, site: SiteBook, act: Act, ended: GuestSession | None) -> Admission:
+        now = self._clock()
+        session = entry.session
+        expires_at = guests.handle_expires_at(session, site.rules, now)
+        handle = handles.mint(HandleKind.SESSION, self._entropy(handles.ENTROPY_BYTES))
+        digest = handles.digest(handle)
+        record = HandleRecord(session.site, session.id, entry.record.generation, expires_at)
+        value = seal_handle(record, "session", digest, self._sealer)
+        await self._store.put("session", digest, value, expires_at - now + _HANDLE_TOMBSTONE_S)
+        self._known.remember_handle(digest, entry, expires_at)
+        return Admission(session, handle, expires_at, act, ended)
+
+    def _subject(self, person: Person | None, session_id: str) -> str:
+        """Of whom guest id and upstream token are made: the person, or this one anonymous session."""
+        if person is None:
+            return guests.issuer_subject("anonymous", session_id)
+        return guests.issuer_subject(person.issuer, person.subject)
+
+    def _guest_id(self, site: SiteBook, subject: str) -> str:
+        return guests.guest_id(self._keys.key, self._keys.version, site.org, site.name, subject)
