@@ -20,7 +20,7 @@ import brotli
 
 SETTINGS_MARKER: Final = "{} /* site settings */"
 """The last argument of the script's function; it stands in static/widget.js exactly once."""
-PAYLOADS: Final = {"client": "client.js", "panel": "panel.js"}
+PAYLOADS: Final = {"client": "client.js", "panel": "panel.js", "messenger": "messenger.js"}
 MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
