@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -46,14 +47,21 @@ _PORTS = (
     help="mock_api_config.json: scopes or permissions that endpoints demand.",
 )
 @click.option("--allow-public", is_flag=True, help="Listen beyond loopback all the same. Its secrets are public.")
+@click.option(
+    "--oidc-discovery",
+    default="http://127.0.0.1:8080/.well-known/openid-configuration",
+    show_default=True,
+    help="Discovery address of the site's OpenID provider, for the code exchange.",
+)
 @click.option("--agent-delay", "agent_delay_s", type=float, default=0.6, show_default=True, help="Seconds of typing.")
 def mock_command(
     host: str,
     world_file: Path | None,
     api_config_file: Path | None,
     allow_public: bool,
+    oidc_discovery: str,
     agent_delay_s: float,
-    **ports: int,
+    **ports: Any,
 ) -> None:
     """Run a strict, stateful stand-in for Genesys Cloud: login, API, CDN, guest socket, files, and a control port."""
     settings = MockSettings(
@@ -61,16 +69,18 @@ def mock_command(
         allow_public=allow_public,
         agent_delay_s=agent_delay_s,
         api_config=_read_json(api_config_file),
-        **ports,
     )
+    settings = replace(settings, **{name: ports[name] for name in settings.port_names()})
     try:
-        asyncio.run(serve(settings, load_world(world_file) if world_file else default_world()))
+        world = load_world(world_file) if world_file else default_world()
+        world.oidc.discovery_uri = world.oidc.discovery_uri or oidc_discovery
+        asyncio.run(serve(settings, world))
     except PublicBindRefused as refused:
-        raise _failure(f"{refused}. Add --allow-public if you mean it.", EXIT_USAGE) from refused
+        _fail(f"{refused}. Add --allow-public if you mean it.", EXIT_USAGE)
     except (WorldFileInvalid, ApiConfigInvalid) as invalid:
-        raise _failure(str(invalid), EXIT_CONFIG) from invalid
+        _fail(str(invalid), EXIT_CONFIG)
     except OSError as exc:
-        raise _failure(str(exc), EXIT_RUNTIME) from exc
+        _fail(str(exc), EXIT_RUNTIME)
 
 
 for _name, _port in reversed(_PORTS):
@@ -107,13 +117,14 @@ def _read_json(path: Path | None) -> dict[str, Any] | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        raise _failure(str(exc), EXIT_CONFIG) from exc
+        _fail(str(exc), EXIT_CONFIG)
     except ValueError as exc:
-        raise _failure(f"{path.name}: not JSON: {exc}", EXIT_CONFIG) from exc
-    return document if isinstance(document, dict) else {}
+        _fail(f"{path.name}: not JSON: {exc}", EXIT_CONFIG)
+    if not isinstance(document, dict):
+        _fail(f"{path.name}: not an object", EXIT_CONFIG)
+    return document
 
 
-def _failure(text: str, exit_code: int) -> click.ClickException:
-    failure = click.ClickException(text)
-    failure.exit_code = exit_code
-    return failure
+def _fail(text: str, exit_code: int) -> NoReturn:
+    click.echo(f"gateway mock: {text}", err=True)
+    raise click.exceptions.Exit(exit_code)

@@ -93,7 +93,7 @@ class OidcIntegration:
 
     discovery_uri: str = ""
     client_id: str = "genesys"
-    client_secret: str = field(default="mock-oidc-secret", repr=False)
+    client_secret: str = field(default="demo-oidc-secret-never-use-it-elsewhere", repr=False)
     client_auth: str = "basic"  # basic | post
     max_refresh_s: int = 86_400
     jwks_min_refetch_s: float = 10.0

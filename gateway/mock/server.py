@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from aiohttp import web
@@ -55,8 +55,12 @@ class MockSettings:
     @classmethod
     def free_ports(cls, **changes: Any) -> Self:
         """Return settings in which every port is 0, as tests want them, with `changes` on top."""
-        names = [name for name in cls.__slots__ if name.endswith("_port")]
-        return replace(cls(), **{**dict.fromkeys(names, 0), **changes})
+        return replace(cls(), **{**dict.fromkeys(cls.port_names(), 0), **changes})
+
+    @classmethod
+    def port_names(cls) -> tuple[str, ...]:
+        """Return the names of the port members."""
+        return tuple(one.name for one in fields(cls) if one.name.endswith("_port"))
 
 
 @dataclass(frozen=True, slots=True)
