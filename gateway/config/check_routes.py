@@ -6,11 +6,13 @@ Leaves what a client's role must hold to `check_orgs`. The rule: a route that Ge
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 from gateway.config.findings import Finding, Sources, error, high, listed, warning
 from gateway.config.model import Config, Route
 from gateway.config.routing import compile_route, operation_of
 from gateway.policy import routes as policy
+from gateway.policy.assertions import read_public_key
 from gateway.policy.operations import Catalogue, Operation, client_credentials_fault
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -34,7 +36,7 @@ def check_routes(config: Config, sources: Sources) -> Iterator[Finding]:
     yield from _check_conflicts(config, compiled)
 
 
-def check_backends(config: Config) -> Iterator[Finding]:
+def check_backends(config: Config, directory: Path) -> Iterator[Finding]:
     """Yield findings about [backends]."""
     routes = {route.name: route for route in config.routes}
     ids: dict[str, str] = {}
@@ -53,6 +55,15 @@ def check_backends(config: Config) -> Iterator[Finding]:
                 yield error(here, f"names no route: {route_name}", f"Configured are {listed(routes)}.")
             elif "backend" not in route.callers:
                 yield error(here, f"{route_name} does not list the caller backend", 'Add "backend" to its callers.')
+        if backend.public_key is not None:
+            try:
+                read_public_key((directory / backend.public_key).read_text(encoding="utf-8"))
+            except OSError as fault:
+                yield error(
+                    f"{key}.public_key", f"cannot be read: {fault.strerror}", "Give a PEM file that we may read."
+                )
+            except ValueError as fault:
+                yield error(f"{key}.public_key", str(fault), "Give the backend's public key as PEM.")
         if not backend.sites or not backend.routes:
             yield warning(key, "may call nothing: sites or routes are empty", "List the sites and routes it needs.")
 

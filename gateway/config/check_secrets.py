@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.config import shape
 from gateway.config.findings import Finding, Sources, error, warning
-from gateway.config.model import Config
+from gateway.config.model import Config, holds_secret
 from gateway.config.secrets import HASH_PREFIX, Secret, SecretUnreadable, is_known_secret, is_reference
 
 MIN_BYTES: Final[dict[str, int]] = {
@@ -51,7 +51,7 @@ def secret_values(config: Config) -> Iterator[tuple[shape.Path, str, str]]:
     patterns = {key.dotted for key in shape.every_key() if key.is_secret}
     for path, value in shape.leaves(config.model_dump(mode="python")):
         field = shape.field_at(path)
-        if isinstance(value, str) and field is not None and shape.holds_secret(field):
+        if isinstance(value, str) and field is not None and holds_secret(field):
             yield path, next(p for p in patterns if _fits(path, p)), value
 
 

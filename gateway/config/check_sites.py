@@ -13,11 +13,11 @@ from gateway.config.check_issuers import check_issuers
 from gateway.config.check_network import is_loopback
 from gateway.config.findings import Finding, error, high, listed, warning
 from gateway.config.model import Config, Site
+from gateway.policy.frames import ACTIONS, SocketRules
 from gateway.policy.hostnames import canonical_host
+from gateway.policy.injection import MAX_ATTRIBUTES_BYTES, PLACEHOLDERS
 from gateway.policy.origins import OriginPattern, parse_pattern
 
-PLACEHOLDERS: Final = frozenset({"guest_id", "verified", "site", "external_id", "origin"})
-MAX_ATTRIBUTE_BYTES: Final = 2_048  # Genesys' bound on all custom attributes of a message, error 4013
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -34,6 +34,7 @@ def check_sites(config: Config) -> Iterator[Finding]:
         yield from check_issuers(key, site, config.dev)
         yield from _check_session(key, site)
         yield from _check_context(key, site)
+        yield from _check_actions(key, site)
     yield from _check_hosts(config)
     yield from _check_deployments(config)
 
@@ -88,6 +89,16 @@ def _check_visitors(key: str, site: Site) -> Iterator[Finding]:
                         "Set anonymous = true, or take this away.")  # fmt: skip
 
 
+def _check_actions(key: str, site: Site) -> Iterator[Finding]:
+    for index, action in enumerate(site.actions or ()):
+        try:
+            SocketRules(deployment_id=site.deployment_id, actions=frozenset({action}))
+        except ValueError as fault:
+            yield error(f"{key}.actions[{index}]", str(fault), f"List some of {listed(ACTIONS)}.")
+    if site.actions == ():
+        yield warning(f"{key}.actions", "are empty: no socket can say anything", "Leave the key away for all actions.")
+
+
 def _check_session(key: str, site: Site) -> Iterator[Finding]:
     life = site.session
     for name, value in (("idle_s", life.idle_s), ("handle_s", life.handle_s)):
@@ -105,9 +116,10 @@ def _check_context(key: str, site: Site) -> Iterator[Finding]:
         for placeholder in _PLACEHOLDER.findall(value):
             if placeholder not in PLACEHOLDERS:
                 yield error(here, f"holds the unknown {{{placeholder}}}", f"Known are {listed(PLACEHOLDERS)}.")
-    if total > MAX_ATTRIBUTE_BYTES // 2:
-        yield warning(
-            f"{key}.context.attributes", f"take {total} of the {MAX_ATTRIBUTE_BYTES} bytes that Genesys allows",
+    if total > MAX_ATTRIBUTES_BYTES // 2:
+        severity = error if total > MAX_ATTRIBUTES_BYTES else warning
+        yield severity(
+            f"{key}.context.attributes", f"take {total} of the {MAX_ATTRIBUTES_BYTES} bytes that Genesys allows",
             "Shorten names and values; the page's own attributes need room too.",
         )  # fmt: skip
 

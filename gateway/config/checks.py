@@ -39,7 +39,7 @@ def check(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
     found += check_orgs(config, sources)
     found += check_sites(config)
     found += check_routes(config, sources)
-    found += check_backends(config)
+    found += check_backends(config, loaded.directory)
     found += _check_oidc(config)
     return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
 

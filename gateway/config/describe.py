@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from gateway.config import shape
 from gateway.config.check_secrets import secret_values
 from gateway.config.load import Loaded
-from gateway.config.model import Config, Section
+from gateway.config.model import Config, Section, holds_secret, is_annotated, is_secret_type
 from gateway.config.secrets import Secrets, SecretUnreadable, shown
 
 SCHEMA_ID: Final = "urn:gateway:schema:config:1"
@@ -74,12 +74,12 @@ def _section_text(path: str, section: type[Section], meaning: str) -> str:
 
 def _type_of(field: FieldInfo) -> str:
     """A secret reference that stands alone is marked on the field, since pydantic takes the annotation apart."""
-    return "secret reference" if shape.holds_secret(field) else type_words(field.annotation)
+    return "secret reference" if holds_secret(field) else type_words(field.annotation)
 
 
 def type_words(annotation: Any) -> str:
     """Return a type in the words of TOML."""
-    if shape.is_secret_type(annotation):
+    if is_secret_type(annotation):
         return "secret reference"
     kind, parts = get_origin(annotation), get_args(annotation)
     if kind is Literal:
@@ -88,7 +88,7 @@ def type_words(annotation: Any) -> str:
         return f"array of {type_words(parts[0])}"
     if kind is dict:
         return f"table of {type_words(parts[1])}"
-    if shape.is_annotated(annotation):
+    if is_annotated(annotation):
         return type_words(parts[0])
     if shape.is_union(annotation):
         return " or ".join(type_words(part) for part in parts if part is not type(None))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from gateway.config.model import Config, Section
+from gateway.config.model import Config, Section, holds_secret, is_annotated
 
 Path = tuple[str | int, ...]
 
@@ -64,33 +64,9 @@ def section_of(annotation: Any) -> tuple[type[Section] | None, tuple[str, ...]]:
     return None, ()
 
 
-def holds_secret(field: FieldInfo) -> bool:
-    """Is the field's value a secret reference?"""
-    return _marked(field.json_schema_extra) or _annotation_marked(field.annotation)
-
-
-def _annotation_marked(annotation: Any) -> bool:
-    return is_secret_type(annotation) or any(_annotation_marked(part) for part in get_args(annotation))
-
-
-def is_secret_type(annotation: Any) -> bool:
-    """Is the annotation itself `SecretRef`?"""
-    extras = get_args(annotation)[1:] if is_annotated(annotation) else ()
-    return any(_marked(getattr(extra, "json_schema_extra", None)) for extra in extras)
-
-
-def is_annotated(annotation: Any) -> bool:
-    """Is the annotation `Annotated[...]`?"""
-    return get_origin(annotation) is Annotated
-
-
 def is_union(annotation: Any) -> bool:
     """Is the annotation a union, in either spelling?"""
     return get_origin(annotation) in (Union, types.UnionType)
-
-
-def _marked(extra: Any) -> bool:
-    return isinstance(extra, dict) and extra.get("secret") is True
 
 
 def accepts_text(annotation: Any) -> bool:
