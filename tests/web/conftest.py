@@ -1,0 +1,159 @@
+"""A front on a free port: real sockets, one site, handlers that say who they are, and an audit sink that remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from gateway.errors import AUDIT_UNAVAILABLE, Refusal
+from gateway.gate import Gate
+from gateway.observe.audit.records import Record
+from gateway.observe.metrics import Metrics
+from gateway.policy.decision import SiteRules
+from gateway.policy.origins import OriginRules, parse_pattern
+from gateway.policy.routes import RouteTable
+from gateway.policy.sites import SiteAddress, SiteTable
+from gateway.web.clients import TrustedProxies
+from gateway.web.connection import ConnectionLimits, GatewayServer
+from gateway.web.exchange import BodyLimits, Exchange
+from gateway.web.front import Front, FrontRules
+
+DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
+PAGE = "https://shop.example"
+NOW = 1_763_600_000.0
+
+
+class RememberingAudit:
+    """An audit sink that keeps the records, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.fails = False
+
+    async def grant(self, record: Record) -> None:
+        self._keep(record)
+
+    async def use(self, record: Record) -> None:
+        self._keep(record)
+
+    def try_use(self, record: Record) -> bool:
+        if self.fails:
+            return False
+        self._keep(record)
+        return True
+
+    def refuse(self, record: Record) -> None:
+        self.records.append(record)
+
+    async def room(self) -> None:
+        if self.fails:
+            raise Refusal(AUDIT_UNAVAILABLE, retry_after_s=1)
+
+    def pseudonym(self, site: str, subject: str, now: float) -> str:
+        return f"p1:{site}"
+
+    def client_ref(self, address: str, now: float) -> str:
+        return "c1"
+
+    def ref(self, kind: str, secret: str) -> str:
+        return "r1"
+
+    def _keep(self, record: Record) -> None:
+        if self.fails:
+            raise Refusal(AUDIT_UNAVAILABLE, retry_after_s=1)
+        self.records.append(record)
+
+    def actions(self) -> list[str]:
+        """The actions recorded, in order."""
+        return [record.action.name for record in self.records]
+
+
+@dataclass
+class RunningFront:
+    """A front that listens, and what it recorded."""
+
+    port: int
+    front: Front
+    audit: RememberingAudit
+    metrics: Metrics
+    server: GatewayServer
+    malformed: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def raw(self, data: bytes) -> bytes:
+        """Send bytes as they are; everything that comes back until the connection closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    def refusals(self, code: str) -> float:
+        """How often this code was counted."""
+        return self.metrics.refusals.child(code).value
+
+
+def site_rules(name: str, origin: str) -> SiteRules:
+    return SiteRules(name, "acme", DEPLOYMENT, OriginRules((parse_pattern(origin),)), RouteTable(()))
+
+
+async def say_name(exchange: Exchange) -> web.StreamResponse:
+    body = await exchange.body(1_000)
+    return exchange.json_answer(200, {"surface": exchange.surface.name, "bytes": len(body)})
+
+
+async def fail(exchange: Exchange) -> web.StreamResponse:
+    raise RuntimeError("a secret in an exception: hunter2")
+
+
+Start = Callable[..., "asyncio.Future[RunningFront]"]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Callable[..., object]]:
+    """A function that starts a front; everything started is stopped at the end."""
+    running: list[tuple[web.TCPSite, web.ServerRunner]] = []
+
+    async def started(
+        *,
+        sites: tuple[SiteRules, ...] = (site_rules("shop", PAGE), site_rules("club", "https://club.example")),
+        hosts: dict[str, tuple[str, ...]] | None = None,
+        concurrent: int = 100,
+        limits: ConnectionLimits | None = None,
+        body_limits: BodyLimits | None = None,
+    ) -> RunningFront:
+        audit, metrics, malformed = RememberingAudit(), Metrics(), list[str]()
+        table = SiteTable(SiteAddress(s.name, s.deployment_id, (hosts or {}).get(s.name, ())) for s in sites)
+        rules = FrontRules(
+            table, {s.name: s for s in sites}, {s.name: "eu-west-1" for s in sites}, TrustedProxies(()),
+            body_limits or BodyLimits(), concurrent,
+        )  # fmt: skip
+        handlers = {
+            "session": say_name,
+            "rest_proxy": say_name,
+            "static": say_name,
+            "oauth_token": say_name,
+            "ticket": fail,
+        }
+        front = Front(rules, handlers, Gate(audit, metrics, lambda: NOW), metrics, lambda exchange: None)
+        server = GatewayServer(front.handle, limits or ConnectionLimits(), malformed.append)
+        runner = web.ServerRunner(server, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        running.append((site, runner))
+        port = runner.addresses[0][1]
+        return RunningFront(port, front, audit, metrics, server, malformed)
+
+    yield started
+    for _, runner in running:
+        await runner.cleanup()
