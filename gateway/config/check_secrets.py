@@ -19,6 +19,7 @@ MIN_BYTES: Final[dict[str, int]] = {
     "backends.X.key": 24,
     "backends.X.previous_key": 24,
     "oidc.clients.X.secret": 16,
+    "oidc.clients.X.previous_secret": 16,
     "sites.X.visitors.issuers[].secret": 32,
 }
 """Least length by key. HS256 asks for 32 bytes (RFC 7518, 3.2); a Zendesk secret is longer."""

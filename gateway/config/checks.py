@@ -60,6 +60,9 @@ def _check_oidc(config: Config) -> Iterator[Finding]:
             yield error(f"{key}.id", f"is that of {other}", "Give each client an id of its own.")
         if not client.redirect_uris:
             yield warning(f"{key}.redirect_uris", "are empty: no sign-in can end", "List the exact redirect URIs.")
+        for index, site in enumerate(client.sites):
+            if site not in config.sites:
+                yield error(f"{key}.sites[{index}]", f"names no site: {site}", "Use a name from [sites].")
         for index, uri in enumerate(client.redirect_uris):
             here = f"{key}.redirect_uris[{index}]"
             if (fault := url_fault(uri.partition("?")[0], ("https", "http"), path=True)) is not None or "#" in uri:

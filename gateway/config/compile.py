@@ -93,12 +93,13 @@ class CompiledBackend:
 
 @dataclass(frozen=True, slots=True)
 class CompiledParty:
-    """One relying party of our OpenID provider."""
+    """One relying party of our OpenID provider. `secrets`: the one in force, then the one before rotation."""
 
     name: str
     id: str
-    secret: Secret
+    secrets: tuple[Secret, ...]
     redirect_uris: tuple[str, ...]
+    sites: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,13 @@ def compile_config(loaded: Loaded, sources: Sources) -> Compiled:
         operations=operations,
         backends={name: _backend(name, backend, loaded, secrets) for name, backend in config.backends.items()},
         parties={
-            name: CompiledParty(name, party.id, secrets.read(party.secret), party.redirect_uris)
+            name: CompiledParty(
+                name,
+                party.id,
+                _both(party.secret, party.previous_secret, secrets),
+                party.redirect_uris,
+                frozenset(party.sites),
+            )
             for name, party in config.oidc.clients.items()
         },
         admin_token=_optional(config.admin.token, secrets),

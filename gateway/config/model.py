@@ -334,12 +334,34 @@ class OidcClient(Section):
 
     id: str = Field(min_length=1, description="client_id that Genesys uses.")
     secret: SecretRef = Field(description="client_secret that Genesys uses.")
-    redirect_uris: tuple[str, ...] = Field((), description="Exact redirect URIs.")
+    previous_secret: SecretRef | None = Field(None, description="The secret before rotation, valid in the overlap.")
+    redirect_uris: tuple[str, ...] = Field((), description="Exact redirect URIs; pages get the first unless they ask.")
+    sites: tuple[Name, ...] = Field((), description="Sites whose pages get codes for this client. Empty: all.")
 
 
 class Oidc(Section):
     """[oidc]: our OpenID provider."""
 
+    keys_dir: str = Field(
+        ".gateway/keys/signing", description="Directory of the id_token signing keys; shared by every node."
+    )
+    publish_ahead_s: int = Field(
+        86_400, ge=0, le=2_592_000, description="Seconds that a new signing key is published before it signs."
+    )
+    code_s: int = Field(60, ge=10, le=600, description="Seconds within which an authorization code must be redeemed.")
+    access_token_s: int = Field(
+        900, ge=60, le=86_400, description="Lifetime of access tokens; Genesys caps its guest JWT (15 min) by it."
+    )
+    id_token_s: int = Field(900, ge=60, le=3600, description="Lifetime of id_tokens.")
+    refresh_s: int = Field(
+        43_200, ge=0, le=7_776_000, description="Lifetime of refresh tokens, within the session's; 0: none are given."
+    )
+    refresh_grace_s: int = Field(
+        60, ge=0, le=300, description="Seconds that a used refresh token still works, for repeated calls."
+    )
+    response_iss: bool = Field(
+        False, description="Announce RFC 9207: codes come with iss, and who redeems them must have got it."
+    )
     clients: dict[Name, OidcClient] = Field(default_factory=dict, description="Relying parties.")
 
 
