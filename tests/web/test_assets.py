@@ -19,6 +19,7 @@ def static_dir(tmp_path: Path) -> Path:
     (tmp_path / "widget.js").write_text("(function (settings) { window.s = settings; })(" + SETTINGS_MARKER + ");\n")
     (tmp_path / "client.js").write_text("export const a = 1;\n" * 50)
     (tmp_path / "panel.js").write_text("export const b = 2;\n" * 50)
+    (tmp_path / "messenger.js").write_text("export const c = 3;\n")
     return tmp_path
 
 
