@@ -27,8 +27,8 @@ PASSED_REQUEST_HEADERS: Final = frozenset(
         "purecloud-sdk",
     }
 )
-"""Request headers that pass. All else stops here: credentials, cookies, forwarding and identity headers in any spelling,
-hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range and method overrides."""
+"""Request headers that pass. All else stops here: credentials, cookies, forwarding and identity headers of any
+spelling, hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range and method overrides."""
 PASSED_ANSWER_HEADERS: Final = frozenset(
     {
         "cache-control",
@@ -170,7 +170,7 @@ class GuestContext:
 
 
 def context_attributes(rules: ContextRules, guest: GuestContext) -> dict[str, str]:
-    """The custom attributes that the gateway sets on each message. A value put in is never searched for placeholders."""
+    """The attributes that the gateway sets on each message; a value put in is never searched for placeholders."""
     values: Mapping[str, str] = {
         "guest_id": guest.guest_id,
         "verified": "true" if guest.verified else "false",

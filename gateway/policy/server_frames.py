@@ -70,10 +70,9 @@ def server_frame(state: SocketState, text: str, secrets: Sequence[str] = ()) -> 
     if not _is_worth_reading(text, hidden):
         return state, Forward(text)
     try:
-        frame = parse_object(text, max_depth=MAX_DEPTH)
+        return _judge(state, parse_object(text, max_depth=MAX_DEPTH), text, hidden)
     except ValueError as exc:
         return state, Drop(errors.UPSTREAM_BAD_ANSWER, f"the frame {exc}")
-    return _judge(state, frame, text, hidden)
 
 
 def with_handle(swap: SwapJwt, handle: str) -> Forward:
@@ -92,10 +91,11 @@ def _is_worth_reading(text: str, hidden: tuple[str, ...]) -> bool:
 def _judge(
     state: SocketState, frame: dict[str, object], text: str, hidden: tuple[str, ...]
 ) -> tuple[SocketState, ServerVerdict]:
+    """The verdict on a frame that was worth reading. Raises ValueError when it cannot be written again."""
     kind, body = frame.get("class"), frame.get("body")
     if kind == "ResumeTokenResponse":
         return state, Drop(errors.UPSTREAM_BAD_ANSWER, "a resume token was not asked for")
-    replacements = {word: REMOVED for word in hidden}
+    replacements = dict.fromkeys(hidden, REMOVED)
     if state.guest is not None and state.client_token is not None:
         replacements[state.guest.upstream_token] = state.client_token
     if kind == "JwtResponse":
@@ -116,6 +116,7 @@ def _swap(frame: dict[str, object], body: object, replacements: dict[str, str]) 
         return Drop(errors.UPSTREAM_BAD_ANSWER, "a JwtResponse without an expiry")
     rest = {**frame, "body": {name: value for name, value in body.items() if name != "jwt"}}
     clean = _replaced(rest, {**replacements, jwt: REMOVED})
+    serialise(clean)  # what cannot be written again is found here, before a handle is made
     return SwapJwt(jwt, float(expires_at), clean)
 
 

@@ -66,7 +66,7 @@ def parse_object_bytes(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, 
 
 
 def serialise(value: object) -> str:
-    """Compact JSON. Raises ValueError for integers beyond 64 bits and lone surrogates, which parsers read differently."""
+    """Compact JSON. Raises ValueError for what parsers read differently: huge integers, lone surrogates."""
     try:
         return orjson.dumps(value).decode("utf-8")
     except TypeError as exc:
