@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from gateway import errors
 from gateway.errors import Refusal
 from gateway.observe.audit import records
 from gateway.observe.audit.records import Record, Subject
@@ -247,7 +246,3 @@ class Gate:
         return records.subject(
             site=trail.site, client_ip=trail.client_ip, client_ref=self._audit.client_ref(trail.client_ip, now)
         )
-
-    def count_internal(self, trail: Trail) -> None:
-        """Record a failure of our own, as the refusal that the caller saw."""
-        self.refused(Refusal(errors.INTERNAL), trail)
