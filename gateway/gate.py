@@ -216,6 +216,10 @@ class Gate:
             status=refusal.status, backend=backend, **common,
         )  # fmt: skip
 
+    def reference(self, kind: str, secret: str) -> str:
+        """The reference of a session or handle in the records: tells two apart, gives neither away."""
+        return self._audit.ref(kind, secret)
+
     def subject(self, trail: Trail) -> Subject:
         """Whom the records of this request are about; built once per guest and address."""
         if trail.who is not None:

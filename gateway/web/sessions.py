@@ -1,0 +1,112 @@
+"""POST and DELETE /session, POST /ticket, POST /beacon: the calls of a page about its own session.
+
+Who is let in is `admission.py`'s. The rule: the answer holds handles only, and nothing of Genesys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from gateway import errors
+from gateway.admission import Admissions
+from gateway.errors import Refusal
+from gateway.gate import Gate
+from gateway.guestbook import TICKET_S, Guestbook
+from gateway.observe.audit import records
+from gateway.observe.metrics import Metrics
+from gateway.policy.decision import Guest
+from gateway.policy.guests import Act
+from gateway.web.callers import Callers
+from gateway.web.exchange import Exchange, parse_object, refuse_unknown, text_member
+
+MAX_BODY_BYTES: Final = 16_384
+MAX_TOKEN_CHARS: Final = 12_288
+MAX_BEACON_BYTES: Final = 2_048
+SESSION_MEMBERS: Final = frozenset({"visitor_token", "issuer"})
+BEACON_KINDS: Final = frozenset({"widget_error", "legacy_call", "csp", "login"})
+
+
+class Sessions:
+    """The handlers of `session`, `ticket` and `beacon`."""
+
+    def __init__(
+        self,
+        admissions: Admissions,
+        guestbook: Guestbook,
+        callers: Callers,
+        gate: Gate,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self._admissions = admissions
+        self._guestbook = guestbook
+        self._callers = callers
+        self._gate = gate
+        self._metrics = metrics
+        self._clock = clock
+
+    async def session(self, exchange: Exchange) -> web.StreamResponse:
+        """POST opens, renews or upgrades; DELETE ends."""
+        if exchange.request.method == "DELETE":
+            return await self._end(exchange)
+        asked = await exchange.json_object(MAX_BODY_BYTES)
+        refuse_unknown(asked, SESSION_MEMBERS)
+        site = exchange.rules
+        admission = await self._admissions.come(
+            site.name,
+            self._callers.session_handle(exchange),
+            text_member(asked, "visitor_token", MAX_TOKEN_CHARS),
+            text_member(asked, "issuer", 64),
+            exchange.trail,
+        )
+        answer: dict[str, object] = {
+            "session_token": admission.handle,
+            "token_type": "Bearer",
+            "expires_in": int(admission.handle_expires_at - self._clock()),
+            "guest": {"id": admission.session.guest_id, "verified": admission.session.verified},
+            "site": site.name,
+            "mode": site.mode,
+            "deployment_id": site.deployment_id,
+        }
+        return exchange.json_answer(201 if admission.act in (Act.OPEN, Act.REPLACE) else 200, answer)
+
+    async def _end(self, exchange: Exchange) -> web.StreamResponse:
+        handle = self._callers.session_handle(exchange)
+        if handle is None:
+            raise Refusal(errors.SESSION_MISSING)
+        await self._admissions.leave(exchange.rules.name, handle, exchange.trail)
+        return exchange.answer(204)
+
+    async def ticket(self, exchange: Exchange) -> web.StreamResponse:
+        """POST: a one-use ticket for one socket of the caller's session."""
+        handle = self._callers.session_handle(exchange)
+        if handle is None:
+            raise Refusal(errors.SESSION_MISSING)
+        refuse_unknown(await exchange.json_object(MAX_BODY_BYTES), frozenset())
+        session = await self._guestbook.session_of(handle, exchange.rules.name)
+        trail = exchange.trail
+        trail.caller = Guest(session)
+        ticket = await self._guestbook.issue_ticket(session)
+        await self._gate.granted(
+            records.token_minted(
+                at=self._clock(),
+                who=self._gate.subject(trail),
+                token_ref=self._gate.reference("token", ticket.handle),
+                client="guest",
+                token_kind="ticket",  # noqa: S106 - the kind of a token, not one
+                expires_at=ticket.expires_at,
+                request_id=trail.request_id,
+                trace_id=trail.trace_id,
+            )
+        )
+        return exchange.json_answer(200, {"ticket": ticket.handle, "expires_in": int(TICKET_S)})
+
+    async def beacon(self, exchange: Exchange) -> web.StreamResponse:
+        """POST: a page reports a failure. Counted by kind; nothing of it is kept."""
+        data = await exchange.body(MAX_BEACON_BYTES)
+        kind = parse_object(data).get("kind")
+        self._metrics.beacons.child(kind if isinstance(kind, str) and kind in BEACON_KINDS else "other").inc()
+        return exchange.answer(204)
