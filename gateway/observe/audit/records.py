@@ -1,0 +1,325 @@
+"""Audit records: one constructor per action, keyword-only and typed, so that nothing else can be recorded.
+
+A record is cheap: the constant part of its action is added later, by the writer. What a caller may not say has no
+parameter here: no body, no header, no query string, no token. Foreign strings are cut and escaped on the way in.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
+
+from gateway.observe.audit.actions import ACTIONS, Action
+from gateway.observe.audit.fields import FIELDS
+from gateway.observe.redaction import scrub
+
+Value = str | int | float | bool | list[str]
+Fields = Mapping[str, Value]
+Responder = Literal["gateway", "upstream"]
+
+_NO_FIELDS: Final[Fields] = MappingProxyType({})
+_UNKNOWN_NETWORK: Final = "unknown"
+_OURS: Final = re.compile(
+    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}"
+)  # words and references: nothing to hide
+
+
+class Record(NamedTuple):
+    """One thing that happened: its action, the moment (seconds since 1970), and its fields by ECS name."""
+
+    action: Action
+    at: float
+    fields: dict[str, Value]
+
+
+class Subject(NamedTuple):
+    """Whom records are about. Built once for a session or connection and then shared by all its records."""
+
+    fields: Fields = _NO_FIELDS
+
+
+NOBODY: Final = Subject()
+
+
+def cut_ip(address: str) -> str:
+    """Return the address without its host part: /24 of IPv4, /48 of IPv6; `unknown` for anything else."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return _UNKNOWN_NETWORK
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    prefix = 24 if ip.version == 4 else 48
+    return str(ipaddress.ip_network((ip, prefix), strict=False).network_address)
+
+
+def clean(text: str, max_chars: int = 255) -> str:
+    """Return foreign text as one printable line without secrets:
+    control, bidi and broken characters escaped, then cut.
+    """
+    if _OURS.fullmatch(text):
+        return text[:max_chars]
+    text = scrub(text[: 2 * max_chars])[:max_chars]
+    if text.isascii() and text.isprintable():
+        return text
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return shown[:max_chars]
+
+
+def iso(at: float) -> str:
+    """Return the moment as UTC with microseconds, as in `@timestamp`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def subject(
+    *,
+    site: str | None = None,
+    client_ip: str | None = None,
+    client_ref: str | None = None,
+    user: str | None = None,
+    session_ref: str | None = None,
+) -> Subject:
+    """Return whom records are about; the address is cut here, so that a full one cannot pass."""
+    found = {
+        "gateway.site": site,
+        "client.ip": None if client_ip is None else cut_ip(client_ip),
+        "gateway.ref.client": client_ref,
+        "user.id": user,
+        "gateway.ref.session": session_ref,
+    }
+    return Subject({name: value for name, value in found.items() if value is not None})
+
+
+def _record(action: str, at: float, who: Subject, **named: Value | None) -> Record:
+    fields: dict[str, Value] = dict(who.fields)
+    for name, value in named.items():
+        if value is not None:
+            fields[_FIELD_OF[name]] = (
+                clean(value, FIELDS[_FIELD_OF[name]].max_chars) if isinstance(value, str) else value
+            )
+    return Record(ACTIONS[action], at, fields)
+
+
+def _duration_ns(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1e9)
+
+
+# Argument names of `_record` and the fields they fill. A table, because ECS names are no Python names.
+_FIELD_OF: Final[dict[str, str]] = {
+    "request_id": "http.request.id", "trace_id": "trace.id", "reason": "event.reason", "duration": "event.duration",
+    "route": "gateway.route", "method": "http.request.method", "path": "url.path",
+    "status": "http.response.status_code",
+    "request_bytes": "http.request.bytes", "response_bytes": "http.response.bytes", "region": "gateway.region",
+    "responder": "gateway.responder", "upstream": "gateway.upstream_duration", "conversation": "gateway.conversation",
+    "attempts": "gateway.attempts", "backend": "gateway.backend", "auth_method": "gateway.auth.method",
+    "kid": "gateway.auth.kid", "issuer": "gateway.auth.issuer", "session_expires": "gateway.session.expires",
+    "session_ref": "gateway.ref.session", "token_ref": "gateway.ref.token", "scopes": "gateway.token.scopes",
+    "token_expires": "gateway.token.expires", "client": "gateway.token.client", "token_kind": "gateway.token.kind",
+    "error": "error.type", "ws_code": "gateway.ws.code", "initiator": "gateway.ws.initiator",
+    "messages": "gateway.ws.messages", "ws_bytes": "gateway.ws.bytes", "origin": "gateway.origin",
+    "limiter": "gateway.limiter", "sha256": "gateway.config.sha256", "config_version": "gateway.config.version",
+    "changed_keys": "gateway.config.changed_keys", "secret": "gateway.secret.name", "old_fp": "gateway.secret.old_fp",
+    "new_fp": "gateway.secret.new_fp", "pid": "process.pid", "python": "gateway.python",
+    "predecessors": "gateway.predecessors", "who_acted": "gateway.admin.who", "verb": "gateway.admin.verb",
+    "target": "gateway.admin.target", "site": "gateway.site",
+}  # fmt: skip
+
+
+def session_issued(
+    *, at: float, who: Subject, auth_method: str, session_ref: str, expires_at: float, kid: str | None = None,
+    issuer: str | None = None, duration_s: float | None = None, request_id: str | None = None,
+    trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A guest session was given out (class A)."""
+    return _record("session.issued", at, who, auth_method=auth_method, session_ref=session_ref, kid=kid, issuer=issuer,
+                   session_expires=iso(expires_at), duration=_duration_ns(duration_s), request_id=request_id,
+                   trace_id=trace_id)  # fmt: skip
+
+
+def session_denied(
+    *, at: float, who: Subject, reason: str, auth_method: str | None = None, route: str | None = None,
+    status: int | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A visitor's proof was refused (class C)."""
+    return _record("session.denied", at, who, reason=reason, auth_method=auth_method, route=route, status=status,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def session_ended(
+    *, at: float, who: Subject, reason: Literal["expired", "revoked", "logout"], session_ref: str,
+    duration_s: float | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A guest session is over (class B)."""
+    return _record("session.ended", at, who, reason=reason, session_ref=session_ref, duration=_duration_ns(duration_s),
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def token_minted(
+    *, at: float, who: Subject, token_ref: str, client: str, expires_at: float, scopes: Iterable[str] = (),
+    token_kind: str | None = None, region: str | None = None, backend: str | None = None,
+    request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A token, code, ticket or handle was made or fetched (class A)."""
+    return _record("token.minted", at, who, token_ref=token_ref, client=client, token_expires=iso(expires_at),
+                   scopes=sorted(scopes) or None, token_kind=token_kind, region=region, backend=backend,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def token_refused(
+    *, at: float, who: Subject, reason: str, status: int | None = None, client: str | None = None,
+    region: str | None = None, backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A token was asked for and refused, by us or by Genesys (class C)."""
+    return _record("token.refused", at, who, reason=reason, status=status, client=client, region=region,
+        backend=backend,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def token_revoked(
+    *, at: float, who: Subject, token_ref: str, client: str | None = None, token_kind: str | None = None,
+    reason: str | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A token or handle was made worthless before its end (class A)."""
+    return _record("token.revoked", at, who, token_ref=token_ref, client=client, token_kind=token_kind, reason=reason,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+_PROXY_ALLOWED: Final = ACTIONS["proxy.allowed"]
+
+
+def proxy_allowed(
+    *, at: float, who: Subject, request_id: str, route: str, method: str, path: str, status: int,
+    request_bytes: int, response_bytes: int, region: str, responder: Responder, duration_s: float, upstream_s: float,
+    conversation: str | None = None, backend: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A permitted call was carried (class B). On the data path: every argument is ours or already checked."""
+    fields: dict[str, Value] = {
+        **who.fields, "http.request.id": request_id, "gateway.route": route, "http.request.method": method,
+        "url.path": path, "http.response.status_code": status, "http.request.bytes": request_bytes,
+        "http.response.bytes": response_bytes, "gateway.region": region, "gateway.responder": responder,
+        "event.duration": int(duration_s * 1e9), "gateway.upstream_duration": int(upstream_s * 1e9),
+    }  # fmt: skip
+    if conversation is not None:
+        fields["gateway.conversation"] = conversation
+    if backend is not None:
+        fields["gateway.backend"] = backend
+    if trace_id is not None:
+        fields["trace.id"] = trace_id
+    return Record(_PROXY_ALLOWED, at, fields)
+
+
+def proxy_denied(
+    *, at: float, who: Subject, reason: str, route: str | None = None, method: str | None = None,
+    path: str | None = None,
+    status: int | None = None, backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A call was refused at the door (class C). `path` is a route's template, never the raw path."""
+    return _record("proxy.denied", at, who, reason=reason, route=route, method=method, path=path, status=status,
+                   backend=backend, request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def proxy_upstream_error(
+    *, at: float, who: Subject, error: str, route: str | None = None, method: str | None = None,
+    path: str | None = None,
+    status: int | None = None, region: str | None = None, attempts: int | None = None, duration_s: float | None = None,
+    backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A permitted call failed on its way (class B)."""
+    return _record("proxy.upstream_error", at, who, error=error, route=route, method=method, path=path, status=status,
+                   region=region, attempts=attempts, duration=_duration_ns(duration_s), backend=backend,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def ws_opened(
+    *, at: float, who: Subject, site: str, region: str | None = None, conversation: str | None = None,
+    request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A guest's WebSocket is open on both legs (class B)."""
+    return _record("ws.opened", at, who, site=site, region=region, conversation=conversation, request_id=request_id,
+                   trace_id=trace_id)  # fmt: skip
+
+
+def ws_closed(
+    *, at: float, who: Subject, code: int, initiator: Literal["client", "gateway", "upstream"], messages: int,
+    bytes_: int,
+    region: str | None = None, conversation: str | None = None, duration_s: float | None = None,
+    reason: str | None = None,
+    request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A guest's WebSocket is closed (class B)."""
+    return _record("ws.closed", at, who, ws_code=code, initiator=initiator, messages=messages, ws_bytes=bytes_,
+                   region=region, conversation=conversation, duration=_duration_ns(duration_s), reason=reason,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def origin_denied(
+    *, at: float, who: Subject, reason: str, origin: str | None = None, route: str | None = None,
+    method: str | None = None, status: int | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A page of an origin that is not listed asked (class C)."""
+    return _record("origin.denied", at, who, reason=reason, origin=origin, route=route, method=method, status=status,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def ratelimit_blocked(
+    *, at: float, who: Subject, limiter: str, reason: str | None = None, route: str | None = None,
+    method: str | None = None, status: int | None = None, request_id: str | None = None, trace_id: str | None = None,
+) -> Record:  # fmt: skip
+    """A limit refused a call (class C)."""
+    return _record("ratelimit.blocked", at, who, limiter=limiter, reason=reason, route=route, method=method,
+                   status=status, request_id=request_id, trace_id=trace_id)  # fmt: skip
+
+
+def config_loaded(*, at: float, sha256: str, version: int | None = None, changed_keys: Sequence[str] = ()) -> Record:
+    """A configuration takes effect (class A); `changed_keys` are keys, never values."""
+    return _record(
+        "config.loaded", at, NOBODY, sha256=sha256, config_version=version, changed_keys=list(changed_keys) or None
+    )
+
+
+def config_rejected(*, at: float, reason: str, sha256: str | None = None, keys: Sequence[str] = ()) -> Record:
+    """A configuration was refused and the old one stays (class A); `keys` are those at fault."""
+    return _record("config.rejected", at, NOBODY, reason=reason, sha256=sha256, changed_keys=list(keys) or None)
+
+
+def secret_rotated(*, at: float, name: str, new_fp: str, old_fp: str | None = None) -> Record:
+    """A secret changed (class A); only fingerprints are said."""
+    return _record("secret.rotated", at, NOBODY, secret=name, new_fp=new_fp, old_fp=old_fp)
+
+
+def gateway_started(
+    *, at: float, pid: int, python: str | None = None, config_sha256: str | None = None,
+    predecessors: Sequence[str] = (),
+) -> Record:  # fmt: skip
+    """The gateway is about to serve (class A)."""
+    return _record("gateway.started", at, NOBODY, pid=pid, python=python, sha256=config_sha256,
+                   predecessors=list(predecessors) or None)  # fmt: skip
+
+
+def gateway_stopping(*, at: float, pid: int, reason: str | None = None) -> Record:
+    """The gateway begins to drain (class A)."""
+    return _record("gateway.stopping", at, NOBODY, pid=pid, reason=reason)
+
+
+def admin_action(
+    *, at: float, who_acted: str, verb: str, target: str | None = None, site: str | None = None,
+    request_id: str | None = None,
+) -> Record:  # fmt: skip
+    """Somebody with administrative rights did something (class A)."""
+    return _record("admin.action", at, NOBODY, who_acted=who_acted, verb=verb, target=target, site=site,
+                   request_id=request_id)  # fmt: skip
+
+
+def audit_read(*, at: float, query: str, count: int, who_acted: str | None = None) -> Record:
+    """Somebody searched this log (class A)."""
+    fields: dict[str, Value] = {"gateway.read.query": clean(query, 512), "gateway.read.count": count}
+    if who_acted is not None:
+        fields["gateway.admin.who"] = clean(who_acted, 128)
+    return sealing("audit.read", at, fields)
+
+
+def sealing(action: str, at: float, fields: Fields) -> Record:
+    """A record of the log about itself; only this room makes them. Raises KeyError for an unknown action."""
+    return Record(ACTIONS[action], at, dict(fields))
