@@ -164,6 +164,10 @@ class Gate:
         if not self._audit.try_use(record):
             await self._audit.use(record)
 
+    def note(self, record: Record) -> None:
+        """Record what nobody waits for and nothing hangs on (class C)."""
+        self._audit.refuse(record)
+
     def refused(self, refusal: Refusal, trail: Trail) -> None:
         """Record and count a refusal or fault; never raises."""
         code = refusal.code

@@ -26,7 +26,8 @@ MAX_BODY_BYTES: Final = 16_384
 MAX_TOKEN_CHARS: Final = 12_288
 MAX_BEACON_BYTES: Final = 2_048
 SESSION_MEMBERS: Final = frozenset({"visitor_token", "issuer"})
-BEACON_KINDS: Final = frozenset({"widget_error", "legacy_call", "csp", "login"})
+BEACON_KINDS: Final = {"failure": "widget_error", "legacy": "legacy_call", "csp": "csp", "login": "login"}
+"""What pages report, and the metric label that counts it."""
 
 
 class Sessions:
@@ -96,7 +97,7 @@ class Sessions:
                 who=self._gate.subject(trail),
                 token_ref=self._gate.reference("token", ticket.handle),
                 client="guest",
-                token_kind="ticket",  # noqa: S106 - the kind of a token, not one
+                token_kind="ticket",
                 expires_at=ticket.expires_at,
                 request_id=trail.request_id,
                 trace_id=trail.trace_id,
@@ -108,5 +109,5 @@ class Sessions:
         """POST: a page reports a failure. Counted by kind; nothing of it is kept."""
         data = await exchange.body(MAX_BEACON_BYTES)
         kind = parse_object(data).get("kind")
-        self._metrics.beacons.child(kind if isinstance(kind, str) and kind in BEACON_KINDS else "other").inc()
+        self._metrics.beacons.child(BEACON_KINDS.get(kind, "other") if isinstance(kind, str) else "other").inc()
         return exchange.answer(204)

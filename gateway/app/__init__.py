@@ -1,0 +1,1 @@
+"""The only room that knows everyone: builds the parts, wires them, starts and stops them in order."""

@@ -1,0 +1,128 @@
+"""Binds what the upstream rooms tell to metrics, audit log and application log; they themselves know none of these."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from gateway.errors import Refusal
+from gateway.gate import Gate
+from gateway.observe.audit import records
+from gateway.observe.metrics import Metrics
+from gateway.upstream.bearer import TokenKey
+from gateway.upstream.faults import FaultKind
+from gateway.upstream.token_state import FetchFailure
+
+log = structlog.get_logger(__name__)
+
+METRIC_REASON: Final[dict[FaultKind, str]] = {
+    FaultKind.WRITE_TIMEOUT: "read_timeout",
+    FaultKind.TOTAL_TIMEOUT: "read_timeout",
+}
+"""Faults whose metric label is another word than their own."""
+TOKEN_RESULT: Final[dict[FetchFailure, str]] = {
+    FetchFailure.THROTTLED: "throttled",
+    FetchFailure.UNREACHABLE: "unreachable",
+    FetchFailure.TIMEOUT: "unreachable",
+    FetchFailure.UNAVAILABLE: "unreachable",
+    FetchFailure.GARBLED: "malformed",
+}
+"""How a failed fetch is counted; what is not named here was refused."""
+
+
+class LegMetrics:
+    """Counts what one leg does. `upstream`: api, login, messaging_ws or jwks."""
+
+    def __init__(self, metrics: Metrics, upstream: str, region: str) -> None:
+        self._metrics = metrics
+        self._upstream = upstream
+        self._region = region
+        self._duration = metrics.upstream_request_duration.child(upstream, region)
+        self._breaker = metrics.circuit_breaker_open.child(upstream, region)
+
+    def answered(self, status: int, duration_s: float) -> None:
+        """An answer's head came."""
+        self._metrics.upstream_requests.child(self._upstream, self._region, str(status)).inc()
+        self._duration.observe(duration_s)
+
+    def failed(self, kind: FaultKind, duration_s: float) -> None:
+        """A request ended without a usable answer."""
+        reason = METRIC_REASON.get(kind, str(kind))
+        self._metrics.upstream_errors.child(self._upstream, self._region, reason).inc()
+        log.warning("upstream.failed", upstream=self._upstream, region=self._region, kind=str(kind))
+
+    def retried(self, kind: FaultKind) -> None:
+        """A request is sent a second time."""
+        self._metrics.upstream_retries.child(self._upstream, METRIC_REASON.get(kind, str(kind))).inc()
+
+    def breaker_moved(self, state: str) -> None:
+        """The circuit breaker moved."""
+        self._breaker.set(0 if state == "closed" else 1)
+        log.warning("upstream.breaker", upstream=self._upstream, region=self._region, state=state)
+
+
+class TokenWatch:
+    """Counts and records what the token broker does; alarms where an operator has to act."""
+
+    def __init__(self, metrics: Metrics, gate: Gate, clock: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._gate = gate
+        self._clock = clock
+        self._served = metrics.token_requests.child("cache", "ok")
+        self._recording: set[asyncio.Task[None]] = set()
+
+    def served(self, key: TokenKey) -> None:
+        """A held token was handed out."""
+        self._served.inc()
+
+    def fetch_started(self, key: TokenKey) -> None:
+        """The login host is being asked."""
+        log.debug("token.fetch", org=key.org, client=key.client)
+
+    def fetch_succeeded(self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool) -> None:
+        """A token came: class A in the records, though nobody outside waits for it."""
+        self._metrics.token_requests.child("upstream", "ok").inc()
+        self._metrics.token_fetch_duration.child().observe(duration_s)
+        expires_at = self._clock() + life_s
+        self._metrics.token_expiry.child(key.client).set(expires_at)
+        if previous_secret:
+            log.warning("token.previous_secret", org=key.org, client=key.client, secret_version=key.secret_version)
+        record = records.token_minted(
+            at=self._clock(), who=records.NOBODY, token_ref=self._gate.reference("secret", key.secret_version),
+            client=key.client, expires_at=expires_at, token_kind="genesys", region=key.region,
+        )  # fmt: skip
+        task = asyncio.get_running_loop().create_task(self._write(record))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
+        """No token came."""
+        self._metrics.token_requests.child("upstream", TOKEN_RESULT.get(failure, "refused")).inc()
+        if failure is FetchFailure.INVALID_CLIENT:
+            self._metrics.upstream_auth_failures.child("login", key.region, "invalid_client").inc()
+        write = log.error if alarm else log.warning
+        write("token.fetch_failed", org=key.org, region=key.region, client=key.client, failure=str(failure))
+        self._gate.note(
+            records.token_refused(
+                at=self._clock(), who=records.NOBODY, reason=str(failure), client=key.client, region=key.region
+            )
+        )
+
+    def rejected(self, key: TokenKey, dropped: bool) -> None:
+        """Genesys answered 401 to a token that should have been good."""
+        self._metrics.upstream_auth_failures.child("api", key.region, "token_expired").inc()
+        log.warning("token.rejected", org=key.org, client=key.client, dropped=dropped)
+
+    async def close(self) -> None:
+        """Wait for the records under way."""
+        await asyncio.gather(*self._recording)
+
+    async def _write(self, record: records.Record) -> None:
+        try:
+            await self._gate.granted(record)
+        except Refusal as refusal:
+            # The token stays in this process; each of its uses is recorded, or not made.
+            log.error("audit.unavailable", code=refusal.code, action=record.action.name)
