@@ -1,0 +1,80 @@
+"""Credentials of the way to Genesys as values: a client's secrets, the key that a token is held under, the bearer.
+
+No behaviour but comparison and hiding. The rule: a secret is read by asking for it by name, never by printing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+_PURPOSE: Final = b"gateway/secret-version/1\0"
+
+
+def fingerprint(secret: str) -> str:
+    """Twelve hex digits that stand for a secret: enough to tell two apart, useless for anything else."""
+    return hashlib.sha256(_PURPOSE + secret.encode("utf-8")).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """What a token belongs to. Two tokens are exchangeable only when all of this is equal."""
+
+    org: str
+    region: str
+    endpoint: str
+    client: str
+    client_id: str
+    secret_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """One OAuth client as configured. `previous_secret` is the one before rotation, valid in the overlap.
+
+    `organization_id`: the organisation that its tokens must belong to, where the configuration names it.
+    """
+
+    org: str
+    region: str
+    login_url: str
+    client: str
+    client_id: str
+    secret: str = field(repr=False)
+    previous_secret: str | None = field(default=None, repr=False)
+    organization_id: str | None = None
+
+    @property
+    def key(self) -> TokenKey:
+        """The key of its tokens; it changes with either secret."""
+        versions = [fingerprint(secret) for secret in self.secrets]
+        return TokenKey(self.org, self.region, self.login_url, self.client, self.client_id, "+".join(versions))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets in the order in which they are tried."""
+        return (self.secret,) if self.previous_secret is None else (self.secret, self.previous_secret)
+
+
+class Bearer:
+    """A Genesys access token. Hides itself; `reveal` is called where the request is written, and nowhere else."""
+
+    __slots__ = ("__value", "fingerprint", "key")
+
+    def __init__(self, value: str, key: TokenKey) -> None:
+        self.__value = value
+        self.key = key
+        self.fingerprint = fingerprint(value)
+
+    def reveal(self) -> str:
+        """The token itself."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        """Which one, not what."""
+        return f"<Bearer {self.fingerprint} of {self.key.org}/{self.key.client}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise TypeError("a bearer is not serialised")
