@@ -85,8 +85,8 @@ def _suggestion(path: shape.Path) -> str:
     """Name the key that was probably meant: in this table, or the same key in another one."""
     name = str(path[-1])
     model = shape.model_at(path[:-1])
-    close = get_close_matches(name, model.model_fields if model is not None else (), n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
     elsewhere = [key.dotted for key in shape.every_key() if key.path[-1] == name]
+    close = get_close_matches(name, model.model_fields if model is not None else (), n=1)
+    if close and len(elsewhere) != 1:
+        return f"; did you mean {close[0]}?"
     return f"; there is {elsewhere[0]}" if elsewhere else ""

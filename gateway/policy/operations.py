@@ -169,7 +169,7 @@ class Catalogue:
 
     def match_path(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """Return the operation that a concrete path calls, with its parameters; fixed segments win over parameters."""
-        return self._walk(self._tree, method.upper(), path.strip("/").split("/"), ())
+        return self._walk(self._tree, method.upper(), path.split("/")[1:], ())
 
     @cached_property
     def _tree(self) -> dict[str, Any]:
