@@ -11,7 +11,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from gateway.observe.audit.anchors import Anchor, AnchorRefusedError, Heads, peers_of
-from gateway.observe.audit.ledger import Clock, Sealed, Written
+from gateway.observe.audit.keys import AuditKeyError
+from gateway.observe.audit.ledger import AuditWriteFailedError, Clock, Sealed, Written
+from gateway.observe.audit.prune import prune
 from gateway.observe.audit.records import Record, sealing
 from gateway.observe.audit.selfcheck import check_own_log
 from gateway.observe.audit.settings import AuditSettings
@@ -21,6 +23,7 @@ from gateway.observe.metrics import Metrics
 
 _log: Final = logging.getLogger("gateway.audit")
 _ANCHOR_TIMEOUT_S: Final = 5.0
+_RETENTION_INTERVAL_S: Final = 6 * 3_600.0
 _KINDS: Final = frozenset(
     ("EDITED", "GAP", "REORDERED", "SPLICED", "BAD_SIGNATURE", "KEY_OUT_OF_RANGE", "TRUNCATED", "MISSING", "FORKED")
 )
@@ -59,6 +62,7 @@ class Keeper:
             self._repeat(WINDOW_S, self._summaries),
             self._repeat(self._settings.peers_interval_s, self._witness_peers),
             self._repeat(self._settings.self_check_interval_s, self._self_check),
+            self._repeat(_RETENTION_INTERVAL_S, self._retention),
             *(latest.run(self._tell) for latest in self._anchors.values()),
             *(sink.run() for sink in self._sinks),
         ]
@@ -74,7 +78,7 @@ class Keeper:
 
     async def stop_tasks(self) -> None:
         """End the tasks that still make records; anchors and sinks go on until `close`."""
-        await _cancel(self._tasks[:3])
+        await _cancel(self._tasks[:4])
 
     async def close(self) -> None:
         """Tell every anchor the last checkpoint, give sinks a moment to empty, end all tasks."""
@@ -110,7 +114,7 @@ class Keeper:
         """Verify this node's own logs and put the result on record."""
         began = self._clock.wall()
         try:
-            count, kinds = await check_own_log(self._settings)
+            count, kinds = await check_own_log(self._settings, began)
         except OSError as exc:
             _log.error("audit: self-check could not run (%s)", type(exc).__name__)
             return
@@ -122,6 +126,16 @@ class Keeper:
         self._record(sealing("audit.verified", self._clock.wall(), {
             "gateway.verified.count": count, "gateway.verified.findings": list(kinds),
         }))  # fmt: skip
+
+    async def _retention(self) -> None:
+        """Declare and remove what is older than the retention."""
+        try:
+            pruned = await asyncio.to_thread(prune, self._settings, self._clock.wall())
+        except (OSError, AuditKeyError, AuditWriteFailedError) as exc:
+            _log.error("audit: retention could not run (%s)", type(exc).__name__)
+            return
+        if pruned.segments:
+            _log.info("audit: %d segments were removed by retention", len(pruned.segments))
 
     async def _tell(self, anchor: Anchor, sealed: Sealed) -> None:
         try:

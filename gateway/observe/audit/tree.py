@@ -66,19 +66,44 @@ def _split(count: int) -> int:
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """Return the hashes that lead from leaf `index` to the root; raises IndexError outside the tree."""
-    if not 0 <= index < len(leaves):
+    return inclusion_path(Edge(), leaves, len(leaves), index)
+
+
+def inclusion_path(before: Edge, leaves: Sequence[bytes], size: int, index: int) -> list[bytes]:
+    """Return the proof in the tree of `size` of which only the leaves after `before` are known.
+
+    Raises IndexError when the leaf is not among them.
+    """
+    first = before.size
+    if not first <= index < size <= first + len(leaves):
         raise IndexError("no such leaf")
+    known = _ranges(before)
+
+    def root(start: int, end: int) -> bytes:
+        return known[start, end] if end <= first else root_of(leaves[start - first : end - first])
+
     path: list[bytes] = []
-    start, end = 0, len(leaves)
+    start, end = 0, size
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(root_of(leaves[middle:end]))
+            path.append(root(middle, end))
             end = middle
         else:
-            path.append(root_of(leaves[start:middle]))
+            path.append(root(start, middle))
             start = middle
     return path[::-1]
+
+
+def _ranges(edge: Edge) -> dict[tuple[int, int], bytes]:
+    """The complete subtrees of an edge by the leaves that they cover."""
+    found: dict[tuple[int, int], bytes] = {}
+    start = 0
+    bits = [bit for bit in range(edge.size.bit_length() - 1, -1, -1) if edge.size >> bit & 1]
+    for bit, item in zip(bits, edge.hashes, strict=True):
+        found[start, start + (1 << bit)] = item
+        start += 1 << bit
+    return found
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

@@ -1,0 +1,125 @@
+"""Searching and counting the log: all writers as one stream by time, filtered; nothing is changed, nothing is verified.
+
+Constant memory. Leaves output forms to export.py and proof to verify.py.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.observe.audit.records import iso
+from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments, read_lines
+from gateway.observe.audit.times import parse_time
+
+_TIME = slice(15, 42)  # `{"@timestamp":"` and 27 characters
+
+
+class Found(NamedTuple):
+    """One record and its place."""
+
+    at: str
+    writer: str
+    sequence: int
+    line: bytes
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a record must be. An empty filter lets everything through; several values of one field mean: one of them."""
+
+    actions: frozenset[str] = frozenset()
+    outcome: str | None = None
+    reasons: frozenset[str] = frozenset()
+    site: str | None = None
+    users: frozenset[str] = frozenset()
+    refs: frozenset[str] = frozenset()
+    trace: str | None = None
+    request: str | None = None
+    conversation: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+    def admits(self, document: Mapping[str, Any]) -> bool:
+        """Is this record one of those asked for? Times are judged elsewhere."""
+        get = document.get
+        return (
+            (not self.actions or get("event.action") in self.actions)
+            and (self.outcome is None or get("event.outcome") == self.outcome)
+            and (not self.reasons or get("event.reason", get("error.type")) in self.reasons)
+            and (self.site is None or get("gateway.site") == self.site)
+            and (not self.users or get("user.id") in self.users)
+            and (not self.refs or get("gateway.ref.token") in self.refs or get("gateway.ref.session") in self.refs)
+            and (self.trace is None or get("trace.id") == self.trace)
+            and (self.request is None or get("http.request.id") == self.request)
+            and (self.conversation is None or get("gateway.conversation") == self.conversation)
+        )
+
+    def __str__(self) -> str:
+        """The filter as the record of the search shows it; a person is never named, only how many pseudonyms were
+        asked for.
+        """
+        said = [f"action={item}" for item in sorted(self.actions)] + [f"reason={item}" for item in sorted(self.reasons)]
+        said += [
+            f"{name}={value}" for name in ("outcome", "site", "trace", "request") if (value := getattr(self, name))
+        ]
+        said += [f"{name}={len(value)}" for name in ("users", "refs") if (value := getattr(self, name))]
+        said += ["conversation=1"] if self.conversation else []
+        said += [f"{name}={iso(value)}" for name in ("since", "until") if (value := getattr(self, name)) is not None]
+        return " ".join(said) or "everything"
+
+
+def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
+    """Yield the records asked for, by time, then writer, then sequence; raises OSError."""
+    since = "" if wanted.since is None else iso(wanted.since)
+    until = "~" if wanted.until is None else iso(wanted.until)
+    streams = [_of_writer(segments, wanted, since, until) for segments in by_writer(find_segments(paths)).values()]
+    return heapq.merge(*streams, key=lambda found: found[:3])
+
+
+def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Found]:
+    for segment in segments:
+        for line in read_lines(segment.path):
+            at = line[_TIME].decode("ascii", "replace")
+            if not since <= at <= until:
+                continue
+            found = parsed(line.rstrip(b"\n"))
+            if found is not None and wanted.admits(found.document):
+                yield found
+
+
+def parsed(line: bytes) -> Found | None:
+    """Return a line as a record, or None when it is none (a torn tail)."""
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or "event.action" not in document:
+        return None
+    return Found(str(document.get("@timestamp")), str(document.get("gateway.writer")),
+        int(document.get("event.sequence", -1)),
+                 line, document)  # fmt: skip
+
+
+GROUPS = {"action": "event.action", "reason": "event.reason", "site": "gateway.site", "route": "gateway.route",
+          "outcome": "event.outcome", "status": "http.response.status_code", "writer": "gateway.writer"}  # fmt: skip
+
+
+def count(found: Iterable[Found], by: Sequence[str], bucket_s: int | None) -> list[tuple[tuple[str, ...], int]]:
+    """Return how many records fall under each combination of groups (names of GROUPS), by time bucket when one is
+    given.
+    """
+    totals: Counter[tuple[str, ...]] = Counter()
+    for item in found:
+        key = tuple(str(item.document.get(GROUPS[name], "")) for name in by)
+        totals[(_bucket(item.at, bucket_s), *key) if bucket_s else key] += 1
+    return sorted(totals.items())
+
+
+def _bucket(at: str, bucket_s: int) -> str:
+    return iso(parse_time(at) // bucket_s * bucket_s)[:19] + "Z"
