@@ -28,7 +28,7 @@ PASSED_REQUEST_HEADERS: Final = frozenset(
     }
 )
 """Request headers that pass. All else stops here: credentials, cookies, forwarding and identity headers of any
-spelling, hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range and method overrides."""
+spelling, hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range, method overrides."""
 PASSED_ANSWER_HEADERS: Final = frozenset(
     {
         "cache-control",
