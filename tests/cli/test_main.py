@@ -34,8 +34,16 @@ def test_every_command_of_the_table_can_be_imported_and_has_help(name: str, caps
     assert "Usage: gateway" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["chek"], ["check", "--no"], ["check", "-o", "xml"], ["check", "--set", "novalue"],
-                                       ["check", "--set", "server.drain_s=soon"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["chek"],
+        ["check", "--no"],
+        ["check", "-o", "xml"],
+        ["check", "--set", "novalue"],
+        ["check", "--set", "server.drain_s=soon"],
+    ],
+)
 def test_a_wrong_call_ends_with_2_and_words_on_stderr(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +61,8 @@ def test_no_configuration_ends_with_3_and_one_line(
     monkeypatch.delenv("GATEWAY_CONFIG", raising=False)
     assert run(["check"]) == Exit.CONFIG
     assert capsys.readouterr().err == (
-        "gateway: config.missing: There is no config.toml in this directory. Name one with --config or GATEWAY_CONFIG.\n"
+        "gateway: config.missing: There is no config.toml in this directory. "
+        "Name one with --config or GATEWAY_CONFIG.\n"
     )
 
 

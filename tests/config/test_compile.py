@@ -82,7 +82,7 @@ def test_backends_issuers_and_parties_bring_their_secrets(repository: Path) -> N
     assert backend.caller.sites == {"shop"}
     assert backend.keys[0].reveal().startswith("demo-backend-key")
     assert result.sites["shop"].issuers[0].secrets[0].reveal().startswith("demo-shop-signing")
-    assert result.parties["genesys"].secret.reveal().startswith("demo-oidc")
+    assert result.parties["genesys"].secrets[0].reveal().startswith("demo-oidc")
     assert result.store_url.reveal() == "memory://"
     assert (result.admin_token, result.audit_key, result.guest_key) == (None, None, None)
     assert "never-use-it-elsewhere" not in repr(result)
