@@ -15,7 +15,7 @@ from gateway.config.check_orgs import check_orgs
 from gateway.config.check_routes import check_backends, check_routes
 from gateway.config.check_secrets import check_secrets
 from gateway.config.check_sites import check_sites
-from gateway.config.findings import Finding, Severity, Sources, error, warning
+from gateway.config.findings import Finding, Severity, Sources, error, listed, warning
 from gateway.config.load import Loaded
 from gateway.config.model import Config
 from gateway.config.secrets import Secrets
@@ -58,6 +58,11 @@ def _check_oidc(config: Config) -> Iterator[Finding]:
         key = f"oidc.clients.{name}"
         if (other := ids.setdefault(client.id, key)) != key:
             yield error(f"{key}.id", f"is that of {other}", "Give each client an id of its own.")
+        for index, site in enumerate(client.sites):
+            if site not in config.sites:
+                yield error(
+                    f"{key}.sites[{index}]", f"names no site: {site}", f"Configured are {listed(config.sites)}."
+                )
         if not client.redirect_uris:
             yield warning(f"{key}.redirect_uris", "are empty: no sign-in can end", "List the exact redirect URIs.")
         for index, site in enumerate(client.sites):

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 
 from gateway.config.findings import Sources
 from gateway.config.load import Loaded
-from gateway.config.model import Backend, Client, Config, Org, Site
+from gateway.config.model import Backend, Client, Config, Issuer, Org, Site
 from gateway.config.routing import compile_route, operation_of
 from gateway.config.secrets import Secret, Secrets
 from gateway.policy import decision
 from gateway.policy.frames import DEFAULT_ACTIONS, SocketRules
 from gateway.policy.guests import SessionRules
 from gateway.policy.injection import ContextRules
+from gateway.policy.jws import VerificationKey
 from gateway.policy.operations import Operation
 from gateway.policy.origins import OriginRules, parse_pattern
 from gateway.policy.regions import Hosts, Region, RegionTable, RegionUnknown, custom_region, hosts_of
 from gateway.policy.routes import HISTORY, Route, RouteTable
 from gateway.policy.sites import SiteAddress, SiteTable
+from gateway.policy.visitors import IssuerRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +49,6 @@ class CompiledOrg:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledIssuer:
-    """One issuer profile with its secrets, in the order in which they are tried; empty for oidc."""
-
-    name: str
-    kind: str
-    kid: str | None
-    secrets: tuple[Secret, ...]
-    issuer: str | None
-    audience: str | None
-    algorithms: tuple[str, ...]
-    max_lifetime_s: int
-    require_exp: bool
-    leeway_s: int
-    one_use: bool
-    report_only: bool
-
-
-@dataclass(frozen=True, slots=True)
 class CompiledSite:
     """One site: the rules of each decision about it, and what its pages are told."""
 
@@ -72,7 +56,7 @@ class CompiledSite:
     rules: decision.SiteRules
     socket: SocketRules
     session: SessionRules
-    issuers: tuple[CompiledIssuer, ...]
+    issuers: tuple[IssuerRules, ...]
     anonymous: bool
     anonymous_on_failure: bool
     locale: str
@@ -199,7 +183,7 @@ def _site(name: str, site: Site, config: Config, operations: Mapping[str, Operat
         ),
         socket=SocketRules(site.deployment_id, actions, context, config.limits.frame_bytes),
         session=SessionRules(site.session.idle_s, site.session.absolute_s, site.session.handle_s),
-        issuers=_issuers(site, secrets),
+        issuers=tuple(_issuer(issuer, secrets) for issuer in site.visitors.issuers),
         anonymous=site.visitors.anonymous,
         anonymous_on_failure=site.visitors.on_failure == "anonymous",
         locale=site.locale,
@@ -214,23 +198,31 @@ def _routes(name: str, site: Site, config: Config, operations: Mapping[str, Oper
     return built_in + [compile_route(route, operations[route.name]) for route in listed]
 
 
-def _issuers(site: Site, secrets: Secrets) -> tuple[CompiledIssuer, ...]:
+def _issuer(issuer: Issuer, secrets: Secrets) -> IssuerRules:
+    return IssuerRules(
+        kind=issuer.kind,
+        name=issuer.name or issuer.kind,
+        keys=_issuer_keys(issuer, secrets),
+        issuer=issuer.issuer,
+        audience=issuer.audience,
+        algorithms=issuer.algorithms,
+        max_lifetime_s=issuer.max_lifetime_s,
+        require_exp=issuer.require_exp,
+        leeway_s=issuer.leeway_s,
+        one_use=issuer.one_use,
+        report_only=issuer.report_only,
+    )
+
+
+def _issuer_keys(issuer: Issuer, secrets: Secrets) -> tuple[VerificationKey, ...]:
+    """The shared secrets as raw UTF-8 bytes; a key without an id is told from the one before by its label."""
+    if issuer.secret is None:
+        return ()
+    labels = (issuer.kid or "current", "previous")
+    found = _both(issuer.secret, issuer.previous_secret, secrets)
     return tuple(
-        CompiledIssuer(
-            name=issuer.name or issuer.kind,
-            kind=issuer.kind,
-            kid=issuer.kid,
-            secrets=_both(issuer.secret, issuer.previous_secret, secrets) if issuer.secret is not None else (),
-            issuer=issuer.issuer,
-            audience=issuer.audience,
-            algorithms=issuer.algorithms,
-            max_lifetime_s=issuer.max_lifetime_s,
-            require_exp=issuer.require_exp,
-            leeway_s=issuer.leeway_s,
-            one_use=issuer.one_use,
-            report_only=issuer.report_only,
-        )
-        for issuer in site.visitors.issuers
+        VerificationKey("HS256", issuer.kid, label, secret.reveal_bytes())
+        for label, secret in zip(labels, found, strict=False)
     )
 
 

@@ -30,6 +30,12 @@ def test_the_shipped_configuration_has_no_finding(repository: Path) -> None:
     ("changes", "key", "severity", "words"),
     [
         (
+            {"oidc.clients.g": {"id": "g", "secret": "env:READER", "sites": ["shup"]}},
+            "oidc.clients.g.sites[0]",
+            "error",
+            "names no site",
+        ),
+        (
             {"oidc.clients.g": {"id": "g", "secret": "env:READER", "redirect_uris": ["http://x.example/cb"]}},
             "oidc.clients.g.redirect_uris[0]",
             "error",

@@ -81,7 +81,9 @@ def test_backends_issuers_and_parties_bring_their_secrets(repository: Path) -> N
     assert backend.client_id == "5e41ce00-0000-4000-8000-0000000000aa"
     assert backend.caller.sites == {"shop"}
     assert backend.keys[0].reveal().startswith("demo-backend-key")
-    assert result.sites["shop"].issuers[0].secrets[0].reveal().startswith("demo-shop-signing")
+    [key] = result.sites["shop"].issuers[0].keys
+    assert (key.algorithm, key.kid) == ("HS256", "app_5f2b7c1e9a4d3f6b8c0e1a2d")
+    assert key.material == b"demo-shop-signing-secret-never-use-it-elsewhere"
     assert result.parties["genesys"].secrets[0].reveal().startswith("demo-oidc")
     assert result.store_url.reveal() == "memory://"
     assert (result.admin_token, result.audit_key, result.guest_key) == (None, None, None)
@@ -93,3 +95,15 @@ def test_the_secret_before_rotation_comes_second(repository: Path) -> None:
     backends["servicenow"]["previous_key"] = "the-old-key"
     keys = compiled(repository, backends=backends).backends["servicenow"].keys
     assert [secret.reveal() for secret in keys][1:] == ["the-old-key"]
+
+
+def test_an_issuer_without_key_id_has_both_secrets_and_openid_none(repository: Path) -> None:
+    sites = load(repository / "config.toml", {}).config.model_dump()["sites"]
+    chat = {"kind": "zendesk-chat", "secret": "now", "previous_secret": "before"}
+    sites["shop"]["visitors"]["issuers"] = [chat, {"kind": "oidc", "issuer": "https://i.example", "audience": "a"}]
+    issuers = compiled(repository, sites=sites).sites["shop"].issuers
+    assert [(key.kid, key.label, key.material) for key in issuers[0].keys] == [
+        (None, "current", b"now"),
+        (None, "previous", b"before"),
+    ]
+    assert (issuers[1].name, issuers[1].keys) == ("oidc", ())
