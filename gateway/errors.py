@@ -331,10 +331,10 @@ CLIENT_INVALID = _reason(
     "The client id is unknown, or its secret or assertion is wrong, expired or missing.",
     "Check client id and secret in [oidc.clients.*] (or [backends.*]) and at the other side.", "invalid_client",
 )  # fmt: skip
-GRANT_CLIENT = _reason(
-    "oauth.unauthorized_client", 400, "Grant not open to this client",
-    "This client may not use this grant_type: backends use client_credentials and token exchange, relying parties use codes.",
-    "Use the grant that belongs to the kind of client.", "unauthorized_client",
+SCOPE_INVALID = _reason(
+    "oauth.invalid_scope", 400, "Scope not granted",
+    "The scope asks for more than the grant holds, or an authorization request leaves openid out.",
+    "Ask for a part of what was granted, or leave scope out.", "invalid_scope",
 )  # fmt: skip
 GRANT_INVALID = _reason(
     "oauth.invalid_grant", 400, "Code or refresh token not valid",

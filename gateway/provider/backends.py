@@ -163,13 +163,19 @@ class Backends:
             return None
         return backend
 
-    async def close(self, handle: str) -> bool:
-        """Void a handle on every node (RFC 7009). False: it was none that is alive."""
-        key = expect(handle, HandleKind.BACKEND)
-        existed = await self._store.delete(STORE_KIND, key)
-        await self._store.revoke(f"handle:{key}", MAX_HANDLE_S)
-        self._near.pop(key)
-        return existed
+    async def close(self, handle: str, owner: BackendRules, now: float) -> bool:
+        """Void a handle on every node (RFC 7009). False: it is none that is alive, or another backend's."""
+        try:
+            if kind_of(handle) is None or await self._by_handle(expect(handle, HandleKind.BACKEND), now) is not owner:
+                return False
+        except Refusal as exc:
+            if exc.reason in (errors.BACKEND_INVALID, errors.HANDLE_WRONG_KIND):
+                return False
+            raise
+        await self._store.delete(STORE_KIND, digest(handle))
+        await self._store.revoke(f"handle:{digest(handle)}", MAX_HANDLE_S)
+        self._near.pop(digest(handle))
+        return True
 
     async def _by_assertion(self, credentials: Credentials, assertion: str, now: float) -> Proved:
         client_id = claimed_client(assertion)

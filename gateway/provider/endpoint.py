@@ -18,7 +18,7 @@ from gateway.provider.people import Admits
 from gateway.provider.records import Records
 
 # RFC 8693 sections 2.1 and 3
-TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 -- the name of a grant
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 TYPE_JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 TYPE_ACCESS: Final = "urn:ietf:params:oauth:token-type:access_token"
 IGNORED: Final[Mapping[str, str]] = {
@@ -60,9 +60,10 @@ class TokenEndpoint:
         handle = await self._backends.open(proved, asked.now)
         backend = proved.rules
         await self._records.minted(
-            asked, "backend_handle", token=handle, kind="handle", client=backend.name,
+            asked, token=handle, kind="handle", client=backend.name,
             expires_at=asked.now + backend.handle_s, backend=backend.name,
         )  # fmt: skip
+        self._records.count("backend_handle")
         # `bearer` in lower case and nothing more than Genesys' members: the official SDKs run unchanged.
         answer: dict[str, object] = {"access_token": handle, "token_type": "bearer", "expires_in": backend.handle_s}
         warnings = [text for name, text in IGNORED.items() if form.get(name) is not None]
@@ -78,6 +79,7 @@ class TokenEndpoint:
         if form.get("actor_token") is not None:
             raise Refusal(errors.OAUTH_REQUEST, "actor_token is not supported.")
         admitted = await self._admission.admit(site, form.require("subject_token"), asked)
+        self._records.count("token_exchange")
         answer: dict[str, object] = {
             "access_token": admitted.handle,
             "issued_token_type": TYPE_ACCESS,

@@ -41,16 +41,19 @@ class Trail(Protocol):
 
 
 class Records:
-    """Writes the provider's audit records, then counts what was granted."""
+    """Writes the provider's audit records, and counts what was granted."""
 
     def __init__(self, trail: Trail, count: Callable[[str], None]) -> None:
         self._trail = trail
         self._count = count
 
+    def count(self, word: str) -> None:
+        """Count something that was granted; `word` is one of COUNTED."""
+        self._count(word)
+
     async def minted(
         self,
         asked: Asked,
-        word: str,
         *,
         token: str,
         kind: TokenKind,
@@ -73,7 +76,6 @@ class Records:
             request_id=asked.request_id,
         )
         await self._trail.grant(record)
-        self._count(word)
 
     async def revoked(
         self, asked: Asked, *, token: str, kind: TokenKind, client: str, reason: RevocationReason

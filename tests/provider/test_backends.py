@@ -130,10 +130,13 @@ async def test_a_voided_handle_is_void_on_every_node(store: Store, entropy: Entr
     here, there = registry(store, entropy), registry(store, entropy)
     handle = await open_handle(here)
     await there.identify(handle, NOW)
-    assert await here.close(handle)
+    assert not await here.close(handle, CRM, NOW)
+    assert await here.identify(handle, NOW) is SERVICENOW
+    assert await here.close(handle, SERVICENOW, NOW)
     assert await refused(here, handle) is errors.BACKEND_INVALID
     assert await refused(there, handle) is errors.BACKEND_INVALID
-    assert not await here.close(handle)
+    for word in (handle, "gwb_cut", "word", mint(HandleKind.ACCESS, entropy(32))):
+        assert not await here.close(word, SERVICENOW, NOW)
 
 
 async def test_revoking_a_backend_voids_its_handles_and_no_others(store: Store, entropy: Entropy, clock: Clock) -> None:

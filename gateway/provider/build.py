@@ -1,0 +1,45 @@
+"""Compiled configuration into the provider's own registries' entries: secrets become digests here.
+
+Leaves reading and judging the configuration to `config`. Rule kept: behind this file no secret of a client or backend
+exists in the clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.config.compile import CompiledBackend, CompiledParty
+from gateway.policy.assertions import read_public_key
+from gateway.policy.oauth_forms import secret_digest
+from gateway.provider.backends import BackendRules, key_digest
+from gateway.provider.parties import RelyingParty
+
+
+def backend_rules(backends: Iterable[CompiledBackend]) -> list[BackendRules]:
+    """The backends for `Backends`. Raises ValueError for a hash or public key that is none."""
+    return [
+        BackendRules(
+            name=backend.name,
+            client_id=backend.client_id,
+            key_digests=tuple(key_digest(key.reveal()) for key in backend.keys),
+            sites=backend.caller.sites,
+            routes=backend.caller.routes,
+            handle_s=backend.handle_s,
+            public_key=read_public_key(backend.public_key_pem) if backend.public_key_pem is not None else None,
+        )
+        for backend in backends
+    ]
+
+
+def relying_parties(parties: Iterable[CompiledParty]) -> list[RelyingParty]:
+    """The relying parties for `RelyingParties`."""
+    return [
+        RelyingParty(
+            name=party.name,
+            client_id=party.id,
+            secret_digests=tuple(secret_digest(secret.reveal()) for secret in party.secrets),
+            redirect_uris=party.redirect_uris,
+            sites=party.sites,
+        )
+        for party in parties
+    ]
