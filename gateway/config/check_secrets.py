@@ -12,6 +12,7 @@ from gateway.config import shape
 from gateway.config.findings import Finding, Sources, error, warning
 from gateway.config.model import Config, holds_secret
 from gateway.config.secrets import HASH_PREFIX, Secret, SecretUnreadable, is_known_secret, is_reference
+from gateway.policy.jws import shared_secret
 
 MIN_BYTES: Final[dict[str, int]] = {
     "admin.token": 16,
@@ -21,11 +22,11 @@ MIN_BYTES: Final[dict[str, int]] = {
     "oidc.clients.X.secret": 16,
     "oidc.clients.X.previous_secret": 16,
     "sites.X.visitors.issuers[].secret": 32,
+    "sites.X.visitors.issuers[].previous_secret": 32,
 }
 """Least length by key. HS256 asks for 32 bytes (RFC 7518, 3.2); a Zendesk secret is longer."""
-_SHORT_IS_A_WARNING: Final = frozenset(
-    {"sites.X.visitors.issuers[].secret"}
-)  # an issuer's secret is not ours to choose
+_ISSUER_SECRETS: Final = frozenset(f"sites.X.visitors.issuers[].{part}" for part in ("secret", "previous_secret"))
+"""A short one is a warning only: an issuer's secret is not ours to choose."""
 _NEEDED_OUTSIDE_DEV: Final = ("keys.guest", "audit.key")
 
 
@@ -43,6 +44,14 @@ def check_secrets(config: Config, sources: Sources) -> Iterator[Finding]:
             continue
         for text in secret.warnings:
             yield warning(key, text, "Take reading away from others: chmod 600.")
+        if pattern in _ISSUER_SECRETS:
+            try:
+                shared_secret(secret.reveal())
+            except ValueError as fault:
+                yield error(
+                    key, f"{secret.reference} {fault}", "Give the shared secret itself, as the issuer shows it."
+                )
+                continue
         if not config.dev:
             yield from _check_strength(key, pattern, secret)
 
@@ -82,7 +91,7 @@ def _check_strength(key: str, pattern: str, secret: Secret) -> Iterator[Finding]
     if size >= least or value.startswith(HASH_PREFIX):
         return
     said = f"{secret.reference} holds {size} bytes, of {least} at least"
-    if pattern in _SHORT_IS_A_WARNING:
+    if pattern in _ISSUER_SECRETS:
         yield warning(key, said, "Have the issuer make a longer one.")
     else:
         yield error(key, said, "Make a new random one.")

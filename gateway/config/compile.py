@@ -18,7 +18,7 @@ from gateway.policy import decision
 from gateway.policy.frames import DEFAULT_ACTIONS, SocketRules
 from gateway.policy.guests import SessionRules
 from gateway.policy.injection import ContextRules
-from gateway.policy.jws import VerificationKey
+from gateway.policy.jws import VerificationKey, shared_secret
 from gateway.policy.operations import Operation
 from gateway.policy.origins import OriginRules, parse_pattern
 from gateway.policy.regions import Hosts, Region, RegionTable, RegionUnknown, custom_region, hosts_of
@@ -221,7 +221,7 @@ def _issuer_keys(issuer: Issuer, secrets: Secrets) -> tuple[VerificationKey, ...
     labels = (issuer.kid or "current", "previous")
     found = _both(issuer.secret, issuer.previous_secret, secrets)
     return tuple(
-        VerificationKey("HS256", issuer.kid, label, secret.reveal_bytes())
+        shared_secret(secret.reveal(), kid=issuer.kid, label=label)
         for label, secret in zip(labels, found, strict=False)
     )
 

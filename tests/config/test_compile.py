@@ -99,11 +99,11 @@ def test_the_secret_before_rotation_comes_second(repository: Path) -> None:
 
 def test_an_issuer_without_key_id_has_both_secrets_and_openid_none(repository: Path) -> None:
     sites = load(repository / "config.toml", {}).config.model_dump()["sites"]
-    chat = {"kind": "zendesk-chat", "secret": "now", "previous_secret": "before"}
+    chat = {"kind": "zendesk-chat", "secret": "n" * 40, "previous_secret": "p" * 40}
     sites["shop"]["visitors"]["issuers"] = [chat, {"kind": "oidc", "issuer": "https://i.example", "audience": "a"}]
     issuers = compiled(repository, sites=sites).sites["shop"].issuers
     assert [(key.kid, key.label, key.material) for key in issuers[0].keys] == [
-        (None, "current", b"now"),
-        (None, "previous", b"before"),
+        (None, "current", b"n" * 40),
+        (None, "previous", b"p" * 40),
     ]
     assert (issuers[1].name, issuers[1].keys) == ("oidc", ())
