@@ -6,7 +6,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
-  chat: "M4 5.5h16v11H10.5L6 20v-3.5H4z",
+  chat: "M6 4.5h12a3 3 0 013 3v6a3 3 0 01-3 3h-5.5L7.5 20.5v-4H6a3 3 0 01-3-3v-6a3 3 0 013-3zM8 10.5h.01M12 10.5h.01M16 10.5h.01",
   close: "M6 6l12 12M18 6L6 18",
   send: "M4 12l16-7-6 15-3-6.5zM11 13.5L20 5",
   attach: "M20 11.5l-8.2 8a5 5 0 01-7-7.2l8.5-8.3a3.3 3.3 0 014.7 4.7l-8.5 8.2a1.6 1.6 0 01-2.3-2.3l7.7-7.5",
@@ -69,10 +69,10 @@ function attachment({ url, filename, mime = "", mediaType = "" }, say) {
   return make("div", { className: "bubble attachment" }, icon("file"), link(url, name));
 }
 
-function choice(action, { choose, open }) {
+function choice(action, { choose }) {
   if (action.type === "Link") { const anchor = link(action.url, action.text); anchor.className = "choice"; return anchor; }
   const press = () => choose({ type: action.kind ?? "Button", text: action.text, payload: action.payload ?? action.text });
-  return make("button", { type: "button", className: "choice", disabled: !open, onclick: press }, action.text ?? "");
+  return make("button", { type: "button", className: action.kind ? "choice reply" : "choice", onclick: press }, action.text ?? "");
 }
 
 function card({ title, description, image, defaultAction, actions = [] }, hands) {
@@ -116,13 +116,13 @@ export function bubble(message, hands) {
   return make("div", { className: message.mine ? "message mine" : "message" },
     make("span", { className: message.mine ? "unseen" : "by", dir: "auto" }, by),
     message.text ? make("p", { className: "bubble", dir: "auto" }, ...withLinks(message.text)) : null,
-    ...contents(message, { ...hands, open: true }));
+    ...contents(message, hands));
 }
 
 /** Bring an element up to date in place, so that readers do not hear the message again. `at`: `last`, `follows`. */
 export function refresh(element, message, hands, { last, follows }) {
   element.classList.toggle("follows", follows);
-  if (!last) for (const button of element.querySelectorAll("button.choice")) button.disabled = true;
+  if (!last) for (const button of element.querySelectorAll("button.reply")) button.disabled = true;
   const shown = message.mine && (message.state !== "sent" || last);
   const now = shown ? message.state + message.reason : "";
   if (element.dataset.state === now) return;

@@ -5,54 +5,22 @@
  */
 import { Connection } from "./connection.js";
 import { watchPage } from "./page.js";
+import {
+  AFTER_CLOSE, AFTER_REFUSAL, bytesOf, LIMITS, MAX_CONTEXT_BYTES, MAX_TEXT_BYTES, MOST_RESENDS, RESTING, SPARED_BY_TYPING,
+  STATUS_AFTER, TIMING,
+} from "./rules.js";
 import { Keep, Problem, Session } from "./session.js";
 import { Pace, Thread } from "./thread.js";
 
 export { Problem };
 
-// https://developer.genesys.cloud/organization/organization/limits
-const LIMITS = { messages: [5, 1_000], history: [10, 60_000], typing: [1, 5_000] };
-const SPARED_BY_TYPING = 20; // requests per minute that typing leaves to messages
-const MAX_TEXT_BYTES = 4096;
-const MAX_CONTEXT_BYTES = 2048;
-const MOST_RESENDS = 3;
-const LONG_ABSENCE_MS = 60_000;
-const TIMING = { backoffBaseMs: 500, backoffCapMs: 30_000, answerMs: 15_000, confirmMs: 20_000, settledMs: 10_000 };
-
-// What a closed socket means, by close code; any other: try again with backoff.
-const AFTER_CLOSE = { 1003: "reject", 1008: "renew", 1009: "reject", 4006: "fresh", 4007: "fresh", 4017: "fresh" };
-// What a refused frame means, by the code in it; any other: that message has failed.
-const AFTER_REFUSAL = {
-  401: "renew", 408: "again", 409: "ended", 429: "hush",
-  4006: "fresh", 4007: "fresh", 4017: "fresh", 4029: "hush", 5000: "again",
-};
-const STATUS_OF = { hush: 429, again: 503 };
-const RESTING = new Set(["signin", "refused", "elsewhere", "ended"]);
-
-const bytesOf = (text) => new TextEncoder().encode(text).length;
-
 export class Client {
-  #base;
-  #deploymentId;
-  #application;
-  #timing;
-  #random;
-  #debug;
-  #token = crypto.randomUUID();
-  #paces = Object.fromEntries(Object.entries(LIMITS).map(([name, [max, spanMs]]) => [name, new Pace(max, spanMs)]));
-  #listeners = new Map();
-  #keep;
-  #session;
-  #thread = new Thread();
-  #context = {};
-  #wanted = false;
-  #running = null;
-  #wake = null;
-  #connection = null;
-  #ready = false;
-  #startNew = false;
-  #timers = {};
-  #hushUntil = 0;
+  #base; #deploymentId; #timing; #random; #debug;
+  #keep; #session; #thread = new Thread(); #listeners = new Map(); #context = {};
+  #token = crypto.randomUUID(); // fills the place of Genesys' guest token, which the gateway alone knows
+  #paces = Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [name, new Pace(...limit)]));
+  #wanted = false; #running = null; #wake = null; // the loop that keeps the connection
+  #connection = null; #ready = false; #startNew = false; #timers = {}; #hushUntil = 0; // the connection there is
   #uploading = Promise.resolve();
 
   /** `idle`, `connecting`, `online`, `reconnecting`, `offline`, `refused`, `signin`, `elsewhere` or `ended`. */
@@ -62,10 +30,10 @@ export class Client {
   /** What may be attached, as Genesys said: `{types, maxBytes, blocked}`, or null before the first connection. */
   files = null;
 
-  constructor({ base, site, deploymentId, application = "gateway", timing = {}, random = Math.random, debug = () => {} }) {
+  /** `base` is the address of the site at the gateway. `timing` and `random` replace the defaults of rules.js in tests. */
+  constructor({ base, site, deploymentId, timing = {}, random = Math.random, debug = () => {} }) {
     this.#base = base;
     this.#deploymentId = deploymentId;
-    this.#application = application;
     this.#timing = { ...TIMING, ...timing };
     this.#random = random;
     this.#debug = debug;
@@ -103,7 +71,8 @@ export class Client {
     if (attachmentId) content.push({ contentType: "Attachment", attachment: { id: attachmentId } });
     const id = crypto.randomUUID();
     this.connect(); // first: after the end of a chat this clears the old thread
-    this.#thread.write(id, { type: reply ? "Structured" : "Text", ...(text && { text }), ...(content.length && { content }) });
+    const type = reply ? "Structured" : "Text";
+    this.#thread.write(id, { type, ...(text && { text }), ...(content.length && { content }) });
     this.#emit("thread");
     this.#flush();
     return id;
@@ -125,7 +94,8 @@ export class Client {
     if (!this.#ready || now < this.#hushUntil) return;
     if (this.#paces.typing.waitMs(now) || this.#connection.waitMs(now, SPARED_BY_TYPING)) return;
     this.#paces.typing.take(now);
-    this.#connection.post("onMessage", { message: { type: "Event", events: [{ eventType: "Typing", typing: { type: "On" } }] } });
+    const events = [{ eventType: "Typing", typing: { type: "On" } }];
+    this.#connection.post("onMessage", { message: { type: "Event", events } });
   }
 
   /** Read a page of the history into the thread, newest page first; resolves to true when there are older ones. */
@@ -150,12 +120,12 @@ export class Client {
     return turn;
   }
 
-  /** Attributes that ride on the next messages. Throws Problem over 2048 bytes, where Genesys would refuse the message. */
+  /** Attributes that ride on the next messages. Throws Problem over 2048 bytes: Genesys would refuse the message. */
   setContext(attributes) {
     const context = { ...this.#context };
     for (const [name, value] of Object.entries(attributes)) context[name] = String(value);
     const bytes = bytesOf(Object.entries(context).flat().join(""));
-    if (bytes > MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `Context may have 2048 bytes; this is ${bytes}.`);
+    if (bytes > MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `Context of ${bytes} bytes; 2048 may be.`);
     this.#context = context;
   }
 
@@ -192,7 +162,8 @@ export class Client {
       if (navigator.onLine === false) { this.#become("offline"); await this.#pause(Infinity); continue; }
       this.#become(tries || this.#thread.size ? "reconnecting" : "connecting");
       try {
-        const { ticket } = await this.#session.call("POST", "/ticket", { bearer: await this.#session.handle(), body: {} });
+        const bearer = await this.#session.handle();
+        const { ticket } = await this.#session.call("POST", "/ticket", { bearer, body: {} });
         if (this.#wanted) next = await this.#live(ticket);
       } catch (problem) {
         floorMs = problem.retryAfterS * 1000;
@@ -221,13 +192,13 @@ export class Client {
     if (next === "fresh") this.#session.lose();
     if (next === "renew") this.#session.distrust();
     const item = next === "reject" && this.#thread.oldestSent();
-    if (item) this.#thread.fail(item, "message.refused");
+    if (item) { this.#thread.fail(item, "message.refused"); this.#emit("thread"); }
     if (RESTING.has(next)) { this.#wanted = false; this.#become(next); }
   }
 
   /** One connection, from ticket to close; resolves to what its end means. */
   async #live(ticket) {
-    const query = new URLSearchParams({ deploymentId: this.#deploymentId, application: this.#application });
+    const query = new URLSearchParams({ deploymentId: this.#deploymentId, application: "gateway" });
     this.#connection = new Connection({
       url: `${this.#base.replace(/^http/, "ws")}/v1?${query}`, ticket, token: this.#token,
       answerMs: this.#timing.answerMs, debug: this.#debug,
@@ -243,15 +214,15 @@ export class Client {
   }
 
   #drop(next) { this.#ready = false; this.#connection?.drop(next); }
-
   async #configure() {
-    const startNew = this.#startNew && { startNew: true };
-    const body = await this.#connection.ask("configureSession", { deploymentId: this.#deploymentId, ...startNew }, "SessionResponse");
+    const fields = { deploymentId: this.#deploymentId, ...(this.#startNew && { startNew: true }) };
+    const body = await this.#connection.ask("configureSession", fields, "SessionResponse");
     this.#startNew = false;
     this.#readFileRules(body);
     if (!body.newSession || this.#thread.uncertain) await this.#catchUp();
     if (body.readOnly) { this.#drop("ended"); return; }
     this.#thread.settle();
+    this.#emit("thread");
     this.#ready = true;
     this.#become("online");
     this.#flush();
@@ -281,7 +252,9 @@ export class Client {
       case "TooManyRequestsErrorMessage": this.#refuse(429, body.retryAfter, tracingId); break;
       case "SessionExpiredEvent": case "SessionClearedEvent": case "LogoutEvent": this.#drop("fresh"); break;
       // A fourth connection closes the oldest: coming back by itself, that one would push out another tab in turn.
-      case "ConnectionClosedEvent": this.#drop((body.reason ?? body.reasonCode) === "signedIn" ? "now" : "elsewhere"); break;
+      case "ConnectionClosedEvent":
+        this.#drop((body.reason ?? body.reasonCode) === "signedIn" ? "now" : "elsewhere");
+        break;
       case "ErrorMessage": this.#refuse(body.errorCode, 0, tracingId); break;
       // Errors also come as a bare string, with the code on the frame.
       case "string": if (code !== 200) this.#refuse(code, 0, tracingId); break;
@@ -307,7 +280,8 @@ export class Client {
 
   #refuse(code, retryAfterS, tracingId) {
     const next = AFTER_REFUSAL[code] ?? "fail";
-    const problem = new Problem(`genesys.${code}`, "A request was refused.", { status: STATUS_OF[next] ?? 400, retryAfterS });
+    const more = { status: STATUS_AFTER[next] ?? 400, retryAfterS };
+    const problem = new Problem(`genesys.${code}`, "A request was refused.", more);
     this.#report(problem);
     this.#connection.refuse(tracingId, problem);
     const item = this.#thread.find(tracingId);
@@ -327,13 +301,18 @@ export class Client {
       const now = Date.now();
       const waitMs = Math.max(this.#paces.messages.waitMs(now), this.#connection.waitMs(now), this.#hushUntil - now);
       if (waitMs > 0) { this.#later("flush", waitMs, () => this.#flush()); return; }
-      const channel = Object.keys(this.#context).length && { channel: { metadata: { customAttributes: this.#context } } };
-      if (!this.#connection.post("onMessage", { message: { ...item.payload, ...channel } }, item.id)) return;
+      const message = { ...item.payload, ...this.#contextSlot() };
+      if (!this.#connection.post("onMessage", { message }, item.id)) return;
       this.#paces.messages.take(now);
       this.#thread.sent(item, now);
       this.#emit("thread");
       this.#later("confirm", this.#timing.confirmMs, () => this.#checkConfirmed());
     }
+  }
+
+  /** Inside `message`; the other place, beside it, is ignored by Genesys since June 2026. */
+  #contextSlot() {
+    return Object.keys(this.#context).length ? { channel: { metadata: { customAttributes: this.#context } } } : {};
   }
 
   #checkConfirmed() {
@@ -357,7 +336,8 @@ export class Client {
     try {
       await this.#session.handle();
     } catch (problem) {
-      if (this.#connection && problem.passing) this.#later("renew", 5000 * (1 + this.#random()), () => this.#renew());
+      const againMs = this.#timing.renewAgainMs * (1 + this.#random());
+      if (this.#connection && problem.passing) this.#later("renew", againMs, () => this.#renew());
       else this.#drop("renew");
       return;
     }
@@ -377,7 +357,7 @@ export class Client {
     if (document.visibilityState === "visible") takeBack();
     watchPage({
       away: () => this.#keep.put({ unsent: this.#thread.unsent }),
-      back: (absentMs) => { takeBack(); if (absentMs > LONG_ABSENCE_MS) this.#recover(); },
+      back: (absentMs) => { takeBack(); if (absentMs > this.#timing.longAbsenceMs) this.#recover(); },
       online: () => this.#recover(),
       offline: () => { this.#drop(""); this.#wake?.(); },
     });

@@ -1,12 +1,12 @@
 /**
- * One socket to the gateway, from its ticket to its close: frames out and in, questions with their answers, file upload.
+ * One socket to the gateway, from its ticket to its close: frames both ways, questions with answers, files.
  * It decides nothing about sessions, messages or trying again (client.js does).
  * Rule kept: after `drop` or a close nothing more comes from this socket, and every open question has failed.
  */
+import { LIMITS } from "./rules.js";
 import { Problem } from "./session.js";
 import { Pace } from "./thread.js";
 
-const REQUESTS = [60, 60_000]; // per connection: https://developer.genesys.cloud/organization/organization/limits
 const DROPPED = 4000; // our own code for "left by us"; told to the owner only, never sent
 
 export class Connection {
@@ -14,7 +14,7 @@ export class Connection {
   #token;
   #answerMs;
   #debug;
-  #pace = new Pace(...REQUESTS);
+  #pace = new Pace(...LIMITS.requests); // counted per connection
   #asked = new Map();
   #uploads = new Map();
   #end = null;
@@ -23,7 +23,7 @@ export class Connection {
   /** Resolves once, when the socket is done, to `{code, next}`; `next` is what `drop` was given. */
   ended = new Promise((resolve) => { this.#end = resolve; });
 
-  /** `opened()` and `heard(frame)` are called while the socket lives. `token` stands where Genesys wants a guest's UUID. */
+  /** `opened()` and `heard(frame)` are called while the socket lives. `token` fills the place of a guest's UUID. */
   constructor({ url, ticket, token, answerMs, opened, heard, debug }) {
     this.#token = token;
     this.#answerMs = answerMs;
@@ -53,7 +53,7 @@ export class Connection {
     return true;
   }
 
-  /** Send a request and resolve to the body of its answer of that class; rejects with Problem on refusal, silence or loss. */
+  /** Send a request, resolve to the body of its answer of that class; rejects with Problem on refusal, silence, loss. */
   async ask(action, fields, answer) {
     const tracingId = crypto.randomUUID();
     let timer;
@@ -81,9 +81,9 @@ export class Connection {
       const about = { attachmentId, fileName: file.name, fileType: file.type, fileSize: file.size, errorsAsJson: true };
       const place = await Promise.race([this.ask("onAttachment", about, "PresignedUrlResponse"), taken]);
       // The URL is a secret of its own and goes straight to the file store; nothing else of ours goes with it.
-      const put = { method: "PUT", headers: place.headers, body: file, credentials: "omit", referrerPolicy: "no-referrer" };
-      const answer = await fetch(place.url, put);
-      if (!answer.ok) throw new Problem("upload.refused", "The file store refused the file.", { status: answer.status });
+      const bare = { credentials: "omit", referrerPolicy: "no-referrer" };
+      const { ok, status } = await fetch(place.url, { method: "PUT", headers: place.headers, body: file, ...bare });
+      if (!ok) throw new Problem("upload.refused", "The file store refused the file.", { status });
       await taken;
       return attachmentId;
     } catch (failure) {

@@ -98,7 +98,7 @@ a { color: inherit; text-underline-offset: 3px; overflow-wrap: anywhere; }
 .cards { display: flex; gap: 10px; max-inline-size: 100%; overflow-x: auto; padding: 4px; margin-block-start: 4px; }
 .card { flex: 0 0 230px; border: 1px solid var(--gateway-line); border-radius: 14px; overflow: hidden; background: var(--gateway-surface); }
 .card img { display: block; inline-size: 100%; block-size: 122px; object-fit: cover; background: var(--gateway-quiet); }
-.card div { padding: 11px 13px 13px; }
+.card > div { padding: 11px 13px 13px; }
 .card h3 { margin: 0 0 3px; font-size: 15px; }
 .card p { margin: 0; font-size: 13.5px; color: var(--gateway-faint); }
 .typing { align-self: flex-start; display: flex; gap: 5px; padding: 13px 14px; margin-block-start: 9px; border-radius: 16px; background: var(--gateway-quiet); }
@@ -118,6 +118,7 @@ textarea:focus-visible { outline-width: 2px; outline-offset: 0; }
 .ask p { margin: 0; flex-basis: 100%; text-align: center; }
 
 @media (max-width: 480px) {
+  .launcher[aria-expanded="true"] { display: none; }
   .panel { position: fixed; inset: 0; inline-size: 100%; block-size: 100dvh; border: 0; border-radius: 0; }
   textarea { font-size: 16px; }
 }

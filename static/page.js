@@ -11,7 +11,7 @@ export function watchPage({ away, back, online, offline }) {
   const returned = () => back(Date.now() - leftAt);
   // pagehide alone is not enough: a phone may drop a hidden page without a further word.
   // https://developer.mozilla.org/en-US/docs/Web/API/Document/visibilitychange_event
-  document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") leave(); else returned(); });
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? leave() : returned()));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", ({ persisted }) => { if (persisted) returned(); });
   window.addEventListener("online", online);

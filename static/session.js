@@ -43,10 +43,13 @@ export class Keep {
 function asProof(tokenOrCallback) {
   if (typeof tokenOrCallback === "string") return async () => tokenOrCallback;
   return () => new Promise((resolve, reject) => {
-    const late = () => reject(new Problem("visitor.no_token", "The page's sign-in function gave no token within 30 s."));
-    const timer = setTimeout(late, PROOF_TIMEOUT_MS);
+    const refuse = (why) => {
+      clearTimeout(timer);
+      reject(new Problem("visitor.no_token", `The page's sign-in function ${why}.`));
+    };
+    const timer = setTimeout(refuse, PROOF_TIMEOUT_MS, "gave no token within 30 s");
     const give = (token) => { clearTimeout(timer); resolve(token); };
-    const fail = () => { clearTimeout(timer); reject(new Problem("visitor.no_token", "The page's sign-in function failed.")); };
+    const fail = () => refuse("failed");
     try {
       const answer = tokenOrCallback(give);
       if (answer !== undefined) Promise.resolve(answer).then(give, fail);
@@ -57,7 +60,8 @@ function asProof(tokenOrCallback) {
 async function problemFrom(answer) {
   // A proxy in front may answer with a page instead of a problem; then the status is all there is.
   const body = await answer.json().catch(() => ({}));
-  return new Problem(body.code ?? `http.${answer.status}`, body.detail ?? body.title ?? "The gateway refused the request.", {
+  const detail = body.detail ?? body.title ?? "The gateway refused the request.";
+  return new Problem(body.code ?? `http.${answer.status}`, detail, {
     status: answer.status,
     requestId: body.request_id ?? answer.headers.get("x-request-id") ?? "",
     retryAfterS: Number(body.retry_after ?? answer.headers.get("retry-after")) || 0,
@@ -73,7 +77,7 @@ export class Session {
   #opening = null;
   #timer = 0;
 
-  /** `changed(guest, due)` is called with the new guest or null, and with `due` true when the time to renew has come. */
+  /** `changed(guest, due)` is called with the new guest or null; `due` is true when the time to renew has come. */
   constructor({ base, keep, changed }) {
     this.#base = base;
     this.#keep = keep;
@@ -87,7 +91,9 @@ export class Session {
 
   /** Call the gateway; resolves to the JSON answer or null. Rejects with Problem only. */
   async call(method, path, { bearer, body } = {}) {
-    const headers = { ...(bearer && { authorization: `Bearer ${bearer}` }), ...(body && { "content-type": "application/json" }) };
+    const headers = {};
+    if (bearer) headers.authorization = `Bearer ${bearer}`;
+    if (body) headers["content-type"] = "application/json";
     let answer;
     try {
       answer = await fetch(this.#base + path, {
@@ -95,13 +101,13 @@ export class Session {
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
     } catch {
-      throw new Problem("gateway.unreachable", "The gateway could not be reached, or it does not let this page read its answer.");
+      throw new Problem("gateway.unreachable", "The gateway could not be reached, or this page may not read its answer.");
     }
     if (!answer.ok) throw await problemFrom(answer);
     return answer.status === 204 ? null : answer.json();
   }
 
-  /** The handle to use now: the one held, a renewed one, or that of a new session. One caller at a time does the work. */
+  /** The handle to use now: the one held, a renewed one, or a new session's. One caller at a time does the work. */
   async handle() {
     if (!this.due) return this.#grant.token;
     this.#opening ??= this.#open().finally(() => { this.#opening = null; });

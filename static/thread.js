@@ -73,7 +73,7 @@ export class Thread {
 
   /** After the history was read: what is still unconfirmed did not arrive, and is sent again in its place. */
   settle() {
-    for (const item of this.#outbox.filter((each) => each.sentAt && !each.failed)) { item.sentAt = 0; this.#draw(item); }
+    for (const item of this.#outbox) if (item.sentAt && !item.failed) { item.sentAt = 0; this.#draw(item); }
   }
 
   /**
@@ -86,7 +86,8 @@ export class Thread {
     const written = mine ? this.#confirm(body, tracingId) : undefined;
     if (this.#shown.has(body.id)) return null;
     const message = {
-      id: body.id, key: written?.id ?? body.id, mine, text: body.text ?? "", content: body.content ?? [], time: Date.parse(body.channel?.time ?? "") || 0,
+      id: body.id, key: written?.id ?? body.id, mine, text: body.text ?? "", content: body.content ?? [],
+      time: Date.parse(body.channel?.time ?? "") || 0,
       order: this.#order++, state: "sent", reason: "", from: body.originatingEntity ?? null,
       name: body.channel?.from?.nickname ?? "", image: body.channel?.from?.image ?? "",
     };
@@ -94,7 +95,7 @@ export class Thread {
     return mine ? null : message;
   }
 
-  /** Which waiting message is this? Its id stands in one of three places; in a history that keeps none, the text tells. */
+  /** Which waiting message is this? Its id stands in one of three places; where a history keeps none, the text tells. */
   #confirm(body, tracingId) {
     const marks = [tracingId, body.metadata?.id, body.metadata?.correlationId];
     const marked = this.#outbox.find((item) => marks.includes(item.id));

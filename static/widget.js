@@ -90,20 +90,20 @@
     const parsed = (done) => document.addEventListener("DOMContentLoaded", done, { once: true });
     if (document.readyState === "loading") await new Promise(parsed);
     debug("boot", { site: settings.site, mode: settings.mode });
-    for (const { url, integrity } of Object.values(settings.payloads)) {
+    const messenger = settings.mode === "messenger";
+    for (const name of messenger ? ["messenger"] : ["client", "panel"]) {
+      const { url, integrity } = settings.payloads[name];
       // The digest is checked here; `import` then takes the checked module from the page's module map.
       const preload = document.createElement("link");
-      Object.assign(preload, { rel: "modulepreload", href: root + url, integrity: integrity ?? "", crossOrigin: "anonymous" });
+      Object.assign(preload, { rel: "modulepreload", href: root + url, integrity, crossOrigin: "anonymous" });
       if (nonce) preload.nonce = nonce;
       document.head.append(preload);
     }
-    if (settings.mode !== "messenger") return bootPanel();
-    const messenger = await load("messenger");
-    return messenger.start({ settings, base, nonce, emit, fail, debug });
+    return messenger ? (await load("messenger")).start({ settings, base, nonce, emit, fail, debug }) : bootPanel();
   }
 
   function load(name) {
-    const url = root + settings.payloads[name]?.url;
+    const url = root + settings.payloads[name].url;
     return import(url).catch(() => { throw problem("payload.unavailable", `${url} was blocked, changed, or could not be reached.`); });
   }
 

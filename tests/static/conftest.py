@@ -137,7 +137,8 @@ class Visit:
 
     async def run(self, script: str) -> Any:
         """Run statements in the page; `return` gives the value."""
-        return await self.page.evaluate(f"async () => {{ {script} }}")
+        async with asyncio.timeout(20):
+            return await self.page.evaluate(f"async () => {{ {script} }}")
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -200,7 +200,9 @@ class StandIn:
         """POST /sites/shop/auth-code."""
         if refused := await self._enter(request, "auth-code"):
             return refused
-        return web.json_response({"authCode": f"gwc_{len(self.calls)}", "redirectUri": "https://shop.example/", "nonce": "n"})
+        return web.json_response(
+            {"authCode": f"gwc_{len(self.calls)}", "redirectUri": "https://shop.example/", "nonce": "n"}
+        )
 
     async def upload(self, request: web.Request) -> web.Response:
         """PUT of a file to its presigned place; the socket then tells of it."""
@@ -254,7 +256,9 @@ class StandIn:
                 self.news.notify_all()
         return socket
 
-    async def _send(self, socket: web.WebSocketResponse, kind: str, body: Any, code: int = 200, **envelope: Any) -> None:
+    async def _send(
+        self, socket: web.WebSocketResponse, kind: str, body: Any, code: int = 200, **envelope: Any
+    ) -> None:
         frame = {"type": "message" if kind == "StructuredMessage" else "response", "class": kind, "code": code}
         if not socket.closed:
             await socket.send_str(json.dumps({**frame, "body": body, **envelope}))
@@ -269,7 +273,12 @@ class StandIn:
                 if frame.get("startNew"):
                     guest.messages, guest.read_only = [], False
                 known = any(each is guest for each in self.sessions.values()) and bool(guest.messages)
-                body = {"connected": True, "newSession": not known, "readOnly": guest.read_only, "allowedMedia": FILE_RULES}
+                body = {
+                    "connected": True,
+                    "newSession": not known,
+                    "readOnly": guest.read_only,
+                    "allowedMedia": FILE_RULES,
+                }
                 await self._send(socket, "SessionResponse", {**body, "blockedExtensions": [".exe"]}, **tracing)
             case "getJwt":
                 await self._send(socket, "JwtResponse", {"jwt": f"gwh_{guest.id}", "exp": 60}, **tracing)
