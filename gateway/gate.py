@@ -164,6 +164,11 @@ class Gate:
         if not self._audit.try_use(record):
             await self._audit.use(record)
 
+    def note_use(self, record: Record) -> None:
+        """Record the end of a use, which cannot be refused any more (class B); without room it is a declared gap."""
+        if not self._audit.try_use(record):
+            self._audit.refuse(record)
+
     def note(self, record: Record) -> None:
         """Record what nobody waits for and nothing hangs on (class C)."""
         self._audit.refuse(record)

@@ -1,0 +1,132 @@
+"""The proxied REST call: who is calling, leave from the gate, there and back, on record.
+
+What may pass is the policy's, the way to Genesys `upstream/rest.py`'s. The rule: no permit, no call; and whatever was
+carried is recorded, also when the caller has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.gate import Gate
+from gateway.observe.metrics import Metrics
+from gateway.policy.decision import Backend, Guest, Permit
+from gateway.upstream.faults import UpstreamFault
+from gateway.upstream.rest import RelayAnswer, RestRelay
+from gateway.web.callers import Callers
+from gateway.web.exchange import Exchange
+from gateway.web.problems import SERVER
+from gateway.web.throttle import Throttle
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY_BYTES: Final = 512_000
+"""Genesys' own limit (request.bytes.max); a route may set a smaller one."""
+AUTH_FAILURES: Final = {401: "other", 403: "missing_permission"}
+
+
+class RestProxy:
+    """The handler of `rest_proxy`."""
+
+    def __init__(
+        self,
+        callers: Callers,
+        gate: Gate,
+        relay: Callable[[], RestRelay],
+        throttle: Throttle,
+        metrics: Metrics,
+    ) -> None:
+        """`relay`: that of the configuration in force."""
+        self._callers = callers
+        self._gate = gate
+        self._relay = relay
+        self._throttle = throttle
+        self._metrics = metrics
+        self._overhead = metrics.proxy_overhead.child("rest_proxy")
+
+    async def handle(self, exchange: Exchange) -> web.StreamResponse:
+        """Carry one call. Raises Refusal."""
+        exchange.caller = await self._callers.identify(exchange)
+        body = await exchange.body(LARGEST_BODY_BYTES)
+        trail = exchange.trail
+        permit = await self._gate.permit(exchange.facts(len(body)), exchange.rules, trail)
+        trail.conversation = permit.parameters.get(permit.route.owner) if permit.route.owner else None
+        self._throttle.admit_route(permit.route.name, _caller_key(permit), permit.route.limit_per_min)
+        answer = await self._relay().call(
+            permit,
+            inbound=exchange.request.headers.items(),
+            body=body,
+            request_id=trail.request_id,
+            guest_jwt=exchange.guest_jwt if permit.route.auth == "webmessaging-jwt" else None,
+        )
+        trail.responder, trail.upstream_s = "upstream", answer.upstream_s
+        if answer.status in AUTH_FAILURES:
+            reason = AUTH_FAILURES[answer.status]
+            self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
+        if answer.body is not None:
+            response = self._whole(exchange, answer, answer.body)
+            await self._carried(exchange, answer.status, len(body), len(answer.body))
+            return response
+        return await self._streamed(exchange, answer, len(body))
+
+    def _whole(self, exchange: Exchange, answer: RelayAnswer, body: bytes) -> web.Response:
+        response = web.Response(status=answer.status, body=body or None)
+        self._set_headers(exchange, response, answer)
+        return response
+
+    async def _streamed(self, exchange: Exchange, answer: RelayAnswer, request_bytes: int) -> web.StreamResponse:
+        """Pass a large body on piece by piece; when it breaks off, the caller's connection is cut, not ended."""
+        response = web.StreamResponse(status=answer.status)
+        self._set_headers(exchange, response, answer)
+        response.content_length = answer.content_length
+        sent = 0
+        try:
+            await response.prepare(exchange.request)
+            async for piece in answer.stream():
+                await response.write(piece)
+                sent += len(piece)
+        except UpstreamFault as fault:
+            log.warning("proxy.cut", request_id=exchange.trail.request_id, kind=str(fault.kind))
+            self._gate.refused(fault.refusal(), exchange.trail)
+            response.force_close()
+            if exchange.request.transport is not None:
+                exchange.request.transport.abort()
+        except ConnectionError as exc:
+            raise Refusal(errors.CLIENT_GONE) from exc
+        finally:
+            answer.abort()
+            await self._carried(exchange, answer.status, request_bytes, sent)
+        return response
+
+    @staticmethod
+    def _set_headers(exchange: Exchange, response: web.StreamResponse, answer: RelayAnswer) -> None:
+        out = response.headers
+        for name, value in answer.headers:
+            out.add(name, value)
+        for name, value in exchange.cors.items():
+            out[name] = value
+        out["Server"] = SERVER
+        out["X-Request-Id"] = exchange.trail.request_id
+        out["X-Content-Type-Options"] = "nosniff"
+        out.setdefault("Cache-Control", "no-store")
+
+    async def _carried(self, exchange: Exchange, status: int, request_bytes: int, response_bytes: int) -> None:
+        trail = exchange.trail
+        duration_s = asyncio.get_running_loop().time() - trail.started
+        self._overhead.observe(max(duration_s - trail.upstream_s, 0.0))
+        await self._gate.carried(
+            trail, status=status, request_bytes=request_bytes, response_bytes=response_bytes, duration_s=duration_s
+        )
+
+
+def _caller_key(permit: Permit) -> str:
+    """Whose own limit on a route is charged."""
+    caller: Guest | Backend = permit.caller
+    return caller.name if isinstance(caller, Backend) else caller.session.id
