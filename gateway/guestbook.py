@@ -108,6 +108,10 @@ class Guestbook:
         """The session of a handle known here, without waiting; None means: ask `session_of`."""
         return self._known.recall(handles.digest(handle), site)
 
+    def is_live(self, session: GuestSession) -> bool:
+        """Is the session known here, alive, and still this guest's? Soon after `touch` this is the last word."""
+        return self._known.is_live(session)
+
     async def session_of(self, handle: str, site: str) -> GuestSession:
         """The session that a handle stands for, used now.
 

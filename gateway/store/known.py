@@ -86,6 +86,12 @@ class KnownSessions:
         entry.last_used_at = now
         return session
 
+    def is_live(self, session: GuestSession) -> bool:
+        """Is the session known here, alive, and still the same guest's?"""
+        now = self._clock()
+        entry = self._entries.get(session.id, now)
+        return entry is not None and entry.is_alive(now) and entry.session.guest_id == session.guest_id
+
     async def by_handle(self, digest: str, site: str) -> Entry:
         """The living session of a handle, used now. Raises SESSION_INVALID, SESSION_EXPIRED, STORE_UNAVAILABLE."""
         now = self._clock()

@@ -47,11 +47,13 @@ class WireFault(Exception):
 class FrameReader:
     """Reads one direction of one socket. `masked`: whether its frames must be masked (they come from a client)."""
 
-    __slots__ = ("_first", "_fragments", "_held", "_masked", "_max_bytes", "_need", "_pending")
+    __slots__ = ("_first", "_fragments", "_held", "_masked", "_max_bytes", "_need", "_pending", "fault")
 
     def __init__(self, *, masked: bool, max_bytes: int) -> None:
         self._masked = masked
         self._max_bytes = max_bytes
+        self.fault: WireFault | None = None
+        """Set once the peer broke the protocol; the reader is of no use after that."""
         self._pending: bytearray | None = None
         self._need = 0
         self._fragments: list[bytes] | None = None
@@ -64,13 +66,20 @@ class FrameReader:
         return self._held + (len(self._pending) if self._pending is not None else 0)
 
     def feed(self, data: bytes) -> list[Message]:
-        """Return the messages that `data` completes. Raises `WireFault`; the reader is of no use after that."""
+        """Return the messages that `data` completes, up to a fault; the caller looks at `fault` after them."""
         if self._pending is not None:
             self._pending += data
             if len(self._pending) < self._need:
                 return []
             data, self._pending = bytes(self._pending), None
         messages: list[Message] = []
+        try:
+            self._read(data, messages)
+        except WireFault as fault:
+            self.fault = fault
+        return messages
+
+    def _read(self, data: bytes, messages: list[Message]) -> None:
         position, end = 0, len(data)
         while end - position >= 2:
             first, second = data[position], data[position + 1]
@@ -91,7 +100,6 @@ class FrameReader:
             self._need = 0
         if position < end:
             self._pending = bytearray(data[position:])
-        return messages
 
     def _measure(self, data: bytes, position: int, first: int, second: int) -> tuple[int, int]:
         """Where the payload starts and how long it is; start -1 while the header is not complete."""
