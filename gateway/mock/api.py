@@ -149,7 +149,7 @@ async def _generic(call: Call) -> web.Response:
         return reply({**listing([], *call.page(), call.request.path), "mock": label})
     if method in ("DELETE", "HEAD"):
         return nothing(204 if method == "DELETE" else 200)
-    if method in ("POST", "PUT", "PATCH") and call.request.can_read_body:
-        await call.body()
+    if method in ("POST", "PUT", "PATCH") and await call.request.read():
+        await call.json()
     last = next(reversed(call.params.values()), call.world.new_id())
     return reply({"id": last, "mock": label, "selfUri": call.request.path})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -32,15 +33,26 @@ class Call:
 
     async def body(self) -> Json:
         """Return the JSON object of the body; raises PlatformError 415 or 400."""
-        if self.request.content_type != "application/json":
-            raise PlatformError("unsupported.media.type")
-        try:
-            value = json.loads(await self.request.text())
-        except ValueError as exc:
-            raise PlatformError("bad.request", {"reason": "the body is not JSON"}) from exc
+        value = await self.json()
         if not isinstance(value, dict):
             raise PlatformError("bad.request", {"reason": "the body is not an object"})
         return value
+
+    async def body_list(self) -> list[Any]:
+        """Return the JSON list of the body; raises PlatformError 415 or 400."""
+        value = await self.json()
+        if not isinstance(value, list):
+            raise PlatformError("bad.request", {"reason": "the body is not a list"})
+        return value
+
+    async def json(self) -> Any:
+        """Return the parsed body, whatever it is; raises PlatformError 415 or 400."""
+        if self.request.content_type != "application/json":
+            raise PlatformError("unsupported.media.type")
+        try:
+            return json.loads(await self.request.text())
+        except ValueError as exc:
+            raise PlatformError("bad.request", {"reason": "the body is not JSON"}) from exc
 
     def page(self) -> tuple[int, int]:
         """Return (pageSize, pageNumber); raises PlatformError 400 outside 1..500 and 1.."""

@@ -193,9 +193,7 @@ async def get_message(call: Call) -> web.Response:
 async def bulk_messages(call: Call) -> web.Response:
     """`POST conversations/messages/{conversationId}/messages/bulk`: the body is a list of message ids."""
     conversation = found(call)
-    wanted = await call.request.json() if call.request.can_read_body else []
-    if not isinstance(wanted, list):
-        raise PlatformError("bad.request", {"reason": "a list of message ids"})
+    wanted = await call.body_list()
     views = [_message_view(conversation, message) for message in conversation.messages if message["id"] in wanted]
     return reply({"entities": views})
 

@@ -97,8 +97,8 @@ async def get_topics(call: Call) -> web.Response:
 async def set_topics(call: Call) -> web.Response:
     """`POST` adds and `PUT` replaces the topics of a channel; the body is a list of `{id}`."""
     topics = _topics(call)
-    wanted = await call.request.json()
-    if not isinstance(wanted, list) or not all(isinstance(item, dict) and "id" in item for item in wanted):
+    wanted = await call.body_list()
+    if not all(isinstance(item, dict) and "id" in item for item in wanted):
         raise PlatformError("bad.request", {"reason": "a list of {id}"})
     if call.operation.key.startswith("PUT "):
         topics.clear()

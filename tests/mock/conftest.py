@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 
 from gateway.mock.clock import frozen_clock
 from gateway.mock.default_world import default_world
 from gateway.mock.model import DEFAULT_DEPLOYMENT
 from gateway.mock.server import MockSettings, RunningMock, running_mock
+from tests.mock.provider import Provider
 
 Json = dict[str, Any]
 ORIGIN = "http://localhost:8088"
@@ -131,3 +133,14 @@ async def guest(mock: RunningMock, http: aiohttp.ClientSession) -> AsyncIterator
             return one
 
         yield connect
+
+
+@pytest.fixture
+async def provider(mock: RunningMock, aiohttp_server: Callable[..., Awaitable[TestServer]]) -> Provider:
+    """An OpenID provider that the mock's integration points to."""
+    one = Provider(mock.world.clock)
+    server = await aiohttp_server(one.app())
+    one.issuer = str(server.make_url("")).rstrip("/")
+    mock.world.oidc.discovery_uri = f"{one.issuer}/.well-known/openid-configuration"
+    mock.world.oidc.client_secret = "s+e/c ret"
+    return one
