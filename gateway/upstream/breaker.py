@@ -21,7 +21,7 @@ class Phase(StrEnum):
 class Admission(StrEnum):
     """What a request is told at the breaker."""
 
-    PASS = "pass"  # noqa: S105 - not a password
+    PASS = "pass"
     PROBE = "probe"
     REFUSED = "refused"
 

@@ -87,12 +87,14 @@ class HttpLeg:
         deadline: float,
         idempotent: bool,
         body_length: int | None = None,
+        may_retry: bool = True,
     ) -> Answer:
         """Send a request and return its answer once the final head is there; the body is read from the answer.
 
         `deadline` is in the loop's time and covers the body of the answer too. A streamed body goes out with
-        `Content-Length: body_length`, or chunked where that is None. Raises UpstreamFault, or ValueError for a
-        head that must not be written.
+        `Content-Length: body_length`, or chunked where that is None. It is sent once more only where that is safe
+        (`is_safe_to_retry`), and not at all without `may_retry`. Raises UpstreamFault, or ValueError for a head that
+        must not be written.
         """
         pool, loop = self._pool, self._loop
         if pool is None or loop is None:
@@ -102,7 +104,9 @@ class HttpLeg:
         breaker = self._breaker
         admission = Admission.PASS if breaker is None else self._admit(breaker, started)
         try:
-            answer = await self._attempts(pool, loop, method, head, body, body_length, deadline, idempotent)
+            answer = await self._attempts(
+                pool, loop, method, head, body, body_length, deadline, idempotent if may_retry else None
+            )
         except UpstreamFault as fault:
             now = loop.time()
             self._observer.failed(fault.kind, now - started)
@@ -148,16 +152,16 @@ class HttpLeg:
         body: bytes | AsyncIterator[bytes],
         body_length: int | None,
         deadline: float,
-        idempotent: bool,
+        idempotent: bool | None,
     ) -> Answer:
-        """Send it, and once more where that is safe."""
+        """Send it, and once more where that is safe; `idempotent` None: not in any case."""
         if self._budget is not None:
             self._budget.earn()
         try:
             connection = pool.take() or await pool.acquire(deadline)
             return await self._send(connection, method, head, body, body_length, deadline)
         except UpstreamFault as fault:
-            if not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
+            if idempotent is None or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
                 raise
             if loop.time() >= deadline or (self._budget is not None and not self._budget.spend()):
                 raise

@@ -1,0 +1,295 @@
+"""Carries one permitted REST call to Genesys and its answer back.
+
+Leaves deciding to the gate, the wire to http.py, tokens to tokens.py, header lists to policy/injection.py. The rule:
+only a Permit opens it, redirects are not followed, and nothing that Genesys holds against us becomes a caller's 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, Refusal
+from gateway.policy.decision import Permit
+from gateway.policy.injection import answer_headers, contains_secret, upstream_request_headers
+from gateway.policy.routes import Route
+from gateway.upstream.answer import Answer
+from gateway.upstream.answer_cache import AnswerCache, CacheKey, KeptAnswer
+from gateway.upstream.bearer import Bearer
+from gateway.upstream.credential_guard import CredentialInBody, guarded
+from gateway.upstream.faults import FaultKind, UpstreamFault
+from gateway.upstream.framing import Header
+from gateway.upstream.http import HttpLeg
+from gateway.upstream.tokens import TokenBroker
+
+SMALL_BYTES: Final = 65_536
+"""Bodies up to this size are read at once; larger ones are streamed."""
+AT_ONCE_BYTES: Final = 1_048_576
+"""More than a body that arrived together with its head can have: the leg stops reading long before."""
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2, of those a route may have
+JSON: Final = "application/json"
+HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
+BEARER_AT_FAULT: Final = frozenset({"authentication.required", "bad.credentials", "credentials.expired"})
+"""Codes of a 401 that another token may mend (reference: codes common to all operations)."""
+VARYING: Final = ("accept", "accept-language")
+CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+
+InboundHeaders = Iterable[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class RelayAnswer:
+    """What goes back to the caller: filtered headers, and a body that is whole or comes as a stream.
+
+    `upstream_s`: seconds that were spent waiting for Genesys. `correlation_id`: Genesys' own id of the call.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | None
+    upstream_s: float = 0.0
+    correlation_id: str | None = None
+    from_cache: bool = False
+    content_length: int | None = None
+    _answer: Answer | None = field(default=None, repr=False)
+    _secrets: tuple[bytes, ...] = field(default=(), repr=False)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body. Raises UpstreamFault when it breaks off: what was passed on is then to be cut, not ended."""
+        if self._answer is None:
+            if self.body:
+                yield self.body
+            return
+        try:
+            async for piece in guarded(self._answer.stream(), self._secrets):
+                yield piece
+        except CredentialInBody:
+            raise UpstreamFault(FaultKind.PROTOCOL, "answer holds our credential", answer_seen=True) from None
+        finally:
+            self._answer.abort()
+
+    def abort(self) -> None:
+        """Give up what was not read. Twice does no harm."""
+        if self._answer is not None:
+            self._answer.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call on its way: what stays the same when it is sent a second time."""
+
+    permit: Permit
+    leg: HttpLeg
+    inbound: tuple[tuple[str, str], ...]
+    body: bytes
+    request_id: str
+    traceparent: str | None
+    deadline: float
+
+    @property
+    def route(self) -> Route:
+        """The route of the permit."""
+        return self.permit.route
+
+
+class RestRelay:
+    """Makes permitted calls. `leg_of` gives the API leg of an organisation's region by the organisation's name."""
+
+    def __init__(
+        self, leg_of: Callable[[str], HttpLeg], tokens: TokenBroker, *, cache: AnswerCache | None = None
+    ) -> None:
+        self._leg_of = leg_of
+        self._tokens = tokens
+        self._cache = cache if cache is not None else AnswerCache()
+
+    async def call(
+        self,
+        permit: Permit,
+        *,
+        inbound: InboundHeaders,
+        body: bytes,
+        request_id: str,
+        traceparent: str | None = None,
+        guest_jwt: str | None = None,
+    ) -> RelayAnswer:
+        """Make the call and return its answer; a body above `SMALL_BYTES` is still to be streamed or aborted.
+
+        `guest_jwt` is the guest's own Genesys JWT, for routes of auth `webmessaging-jwt`. Raises Refusal:
+        TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, HEADER_INVALID.
+        """
+        headers = tuple(inbound)
+        key = self._cache_key(permit, headers)
+        if key is not None and (kept := self._cache.get(key)) is not None:
+            return RelayAnswer(kept.status, list(kept.headers), kept.body, from_cache=True)
+        loop = asyncio.get_running_loop()
+        route = permit.route
+        call = _Call(
+            permit=permit,
+            leg=self._leg_of(permit.org),
+            inbound=headers,
+            body=body if route.body_template is None else route.body_template,
+            request_id=request_id,
+            traceparent=traceparent,
+            deadline=loop.time() + route.timeout_s,
+        )
+        try:
+            answer = (
+                await self._as_oauth_client(call) if route.auth == "oauth" else await self._as_guest(call, guest_jwt)
+            )
+        except UpstreamFault as fault:
+            raise fault.refusal() from fault
+        if key is not None and answer.status == 200 and answer.body is not None:
+            self._cache.put(key, KeptAnswer(answer.status, tuple(answer.headers), answer.body), route.cache_s)
+        return answer
+
+    async def _as_guest(self, call: _Call, guest_jwt: str | None) -> RelayAnswer:
+        """Call with the guest's own Genesys JWT, or with nothing where the operation asks for nothing."""
+        if (call.route.auth == "webmessaging-jwt") != (guest_jwt is not None):
+            raise ValueError(f"route {call.route.name}: a guest JWT is given exactly where the route asks for it")
+        answer, waited_s = await self._send(call, guest_jwt)
+        return await self._finish(call, answer, waited_s, guest_jwt)
+
+    async def _as_oauth_client(self, call: _Call) -> RelayAnswer:
+        """Call with the bearer of the route's client; when Genesys does not take it, once more with a new one.
+
+        A 401 was answered before anything was carried out, so that any method may be sent again.
+        """
+        bearer = await self._bearer(call)
+        answer, waited_s = await self._send(call, bearer.reveal())
+        if answer.status != 401:
+            return await self._finish(call, answer, waited_s, bearer.reveal())
+        code, context_id = await _read_refusal(answer)
+        if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
+            bearer = await self._bearer(call)
+            answer, again_s = await self._send(call, bearer.reveal())
+            waited_s += again_s
+            if answer.status != 401:
+                return await self._finish(call, answer, waited_s, bearer.reveal())
+            code, context_id = await _read_refusal(answer)
+        told = f"Genesys refused the credential of client {call.route.client}: {code or 'no code'}"
+        raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
+
+    async def _bearer(self, call: _Call) -> Bearer:
+        """The bearer of the route's client."""
+        if call.route.client is None:
+            raise ValueError(f"route {call.route.name} has no client")
+        return await self._tokens.bearer(call.permit.org, call.route.client, call.deadline)
+
+    async def _send(self, call: _Call, credential: str | None) -> tuple[Answer, float]:
+        """Send the call (http.py repeats it where nothing can happen twice); returns its head, and seconds waited."""
+        permit, route = call.permit, call.route
+        headers = upstream_request_headers(
+            call.inbound,
+            bearer=credential,
+            origin=None if route.auth == "oauth" else permit.upstream_origin,
+            request_id=call.request_id,
+            content_type=JSON if route.body_template is not None else None,
+            traceparent=call.traceparent,
+        )
+        wire: list[Header] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        method = route.upstream.method
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        answer = await call.leg.request(
+            method,
+            permit.upstream_target.encode("ascii"),
+            wire,
+            call.body,
+            deadline=call.deadline,
+            idempotent=method in IDEMPOTENT,
+            may_retry=route.retry != "never",
+        )
+        return answer, clock() - started
+
+    async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: str | None) -> RelayAnswer:
+        """Judge the head, take a small body at once, and filter what goes back."""
+        received = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        try:
+            _refuse_unusable(answer.status, received)
+            secrets = () if credential is None else (credential,)
+            encoded = tuple(secret.encode("latin-1") for secret in secrets)
+            length = answer.content_length
+            body: bytes | None = None
+            if answer.complete or (length is not None and length <= SMALL_BYTES):
+                body = await answer.read(AT_ONCE_BYTES)
+                _refuse_body(body, received, encoded)
+        except BaseException:
+            answer.abort()
+            raise
+        return RelayAnswer(
+            status=answer.status,
+            headers=answer_headers(received, secrets),
+            body=body,
+            upstream_s=waited_s,
+            correlation_id=_first(received, "inin-correlation-id"),
+            content_length=length if body is None else len(body),
+            _answer=answer if body is None else None,
+            _secrets=encoded,
+        )
+
+    def _cache_key(self, permit: Permit, inbound: tuple[tuple[str, str], ...]) -> CacheKey | None:
+        """The key under which this call's answer may be kept, or None.
+
+        What Genesys says in Cache-Control is not asked: it forbids keeping nearly everything, and `cache_s` is the
+        operator's word against it. Answers made with a guest's own credential are never kept.
+        """
+        route = permit.route
+        if route.cache_s <= 0 or route.upstream.method != "GET" or route.auth == "webmessaging-jwt":
+            return None
+        sent = {name.lower(): value for name, value in inbound}
+        if not CONDITIONAL.isdisjoint(sent):
+            return None
+        return (permit.site, permit.org, route.name, permit.upstream_target, *(sent.get(name, "") for name in VARYING))
+
+
+async def _read_refusal(answer: Answer) -> tuple[str | None, str | None]:
+    """Code and contextId of a 401's body; None where it is not Genesys' error object."""
+    body = await answer.read(SMALL_BYTES)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None, None
+    if not isinstance(document, dict):
+        return None, None
+    code, context_id = document.get("code"), document.get("contextId")
+    return (
+        code[:64] if isinstance(code, str) else None,
+        context_id[:64] if isinstance(context_id, str) else None,
+    )
+
+
+def _refuse_unusable(status: int, headers: list[tuple[str, str]]) -> None:
+    """Refuse what the API never gives: redirects, HTML, encoded bodies (asked for unencoded, and unsearchable)."""
+    retry_after_s = _whole_seconds(_first(headers, "retry-after"))
+    if 300 <= status < 400 and status != 304:
+        raise Refusal(UPSTREAM_BAD_ANSWER, f"A redirect ({status}).", retry_after_s=retry_after_s)
+    if (_first(headers, "content-type") or "").partition(";")[0].strip().lower() in HTML:
+        raise Refusal(UPSTREAM_BAD_ANSWER, f"HTML with status {status}.", retry_after_s=retry_after_s)
+    if (_first(headers, "content-encoding") or "identity").strip().lower() != "identity":
+        raise Refusal(UPSTREAM_BAD_ANSWER, "An encoded body.", retry_after_s=retry_after_s)
+
+
+def _refuse_body(body: bytes, headers: list[tuple[str, str]], secrets: tuple[bytes, ...]) -> None:
+    """Refuse a body that is HTML under no name, or that carries our credential back."""
+    if body.lstrip()[:1] == b"<" and _first(headers, "content-type") is None:
+        raise Refusal(UPSTREAM_BAD_ANSWER, "Markup without a type.")
+    if contains_secret(body, secrets):
+        raise Refusal(UPSTREAM_BAD_ANSWER, "The answer held a credential of the gateway.")
+
+
+def _first(headers: list[tuple[str, str]], wanted: str) -> str | None:
+    """The first value of a field."""
+    size = len(wanted)
+    for name, value in headers:
+        if len(name) == size and name.lower() == wanted:
+            return value
+    return None
+
+
+def _whole_seconds(text: str | None) -> int | None:
+    """A Retry-After in seconds."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 7 else None
