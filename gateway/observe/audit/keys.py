@@ -8,13 +8,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.errors import GatewayError
 from gateway.observe.audit.notes import Signer, is_key_name
 from gateway.observe.audit.settings import AuditSettings
 
 KEY_FILE: Final = "audit-signing.pem"
 
 
-class AuditKeyError(Exception):
+class AuditKeyError(GatewayError):
     """There is no usable signing key; the message says what to do."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.errors import GatewayError
 from gateway.observe.audit.chain import Position
 from gateway.observe.audit.encode import Encoder
 from gateway.observe.audit.files import FileSystem
@@ -26,7 +27,7 @@ _REASON_OF: Final = {errno.ENOSPC: "enospc", errno.EDQUOT: "enospc", errno.EFBIG
 _LAST_MOMENT: Final = 253_402_300_799.0  # 9999-12-31T23:59:59Z, how an open end is written
 
 
-class AuditWriteFailedError(Exception):
+class AuditWriteFailedError(GatewayError):
     """No directory took the records; `reason` is one of the sink reasons."""
 
     def __init__(self, reason: SinkReason) -> None:

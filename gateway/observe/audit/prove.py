@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.errors import GatewayError
 from gateway.observe.audit.chain import leaf_hash, split_sealed
 from gateway.observe.audit.notes import (
     Checkpoint,
@@ -26,7 +27,7 @@ from gateway.observe.audit.tree import inclusion_path, is_included
 FIRST_LINE: Final = "c2sp.org/tlog-proof@v1"
 
 
-class ProofError(Exception):
+class ProofError(GatewayError):
     """A proof cannot be made, or does not hold; the message says why."""
 
 

@@ -1,11 +1,19 @@
 """What an operator may set about the audit log. Values only: secrets are already resolved, paths are not yet opened."""
 
+import re
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from gateway import __version__
 from gateway.observe.audit.notes import FOREVER
+
+
+def node_name(hostname: str) -> str:
+    """Return a host's name as the name of a node: what cannot stand in a file name becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", hostname)[:64].strip("-.") or "node"
+
 
 OnFailure = Literal["refuse", "degrade"]
 
@@ -28,7 +36,7 @@ class AuditSettings:
 
     dir: Path
     deployment: str = "gateway"
-    node: str = "node"
+    node: str = field(default_factory=lambda: node_name(socket.gethostname()))
     key_pem: bytes | None = field(default=None, repr=False)
     key_not_before: float = 0.0
     key_not_after: float = FOREVER

@@ -1,0 +1,197 @@
+"""`gateway audit query|stats|hash|pseudonym`: who did what, when. Searching is itself put on record.
+
+Leaves filtering and counting to gateway/observe/audit/query.py, forms to export.py.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from gateway.cli.audit_options import files_read, log_options, moment, settings_of
+from gateway.cli.exits import CommandFault, Exit
+from gateway.cli.options import output_option, print_json
+from gateway.observe.audit.export import FORMATS, table_line
+from gateway.observe.audit.keys import AuditKeyError
+from gateway.observe.audit.oneoff import write_once
+from gateway.observe.audit.pseudonyms import KeyRing
+from gateway.observe.audit.query import GROUPS, Filter, Found, count, search
+from gateway.observe.audit.records import audit_read
+from gateway.observe.audit.settings import AuditSettings
+
+REF_KINDS: Final = ("session", "token", "ticket", "code", "conversation")
+_POLL_S: Final = 1.0
+_BUCKET: Final = re.compile(r"^(\d+)(s|m|h|d)$")
+_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@click.command()
+@log_options
+@click.option("--action", "actions", multiple=True, help="Kind of record, e.g. session.issued.")
+@click.option("--outcome", type=click.Choice(["success", "failure"]))
+@click.option("--reason", "reasons", multiple=True, help="Stable reason code.")
+@click.option("--site")
+@click.option("--user", "users", multiple=True, help="Pseudonym as it stands in records.")
+@click.option(
+    "--subject", help="The visitor's own id; needs --site and the keys. All pseudonyms of live epochs are searched."
+)
+@click.option(
+    "--ref", "refs", multiple=True, help="Reference of a token or session, as `gateway audit hash` prints it."
+)
+@click.option("--trace", help="Trace id.")
+@click.option("--request", help="Request id, as the caller saw it.")
+@click.option("--conversation", help="Conversation id as it stands in records.")
+@click.option("--since", help="Time, or age such as 24h.")
+@click.option("--until", help="Time, or age such as 1h.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
+@click.option("--follow", is_flag=True, help="Go on with new records until interrupted.")
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many.")
+def query(form: str, follow: bool, limit: int | None, **named: Any) -> int:
+    """Search the log; all writers as one stream by time. The search itself is recorded (audit.read)."""
+    settings = settings_of(
+        **{name: named.pop(name) for name in ("directory", "config_path", "key_path", "deployment", "node")}
+    )
+    wanted = _filter(settings, named)
+    shown = 0
+    with files_read():
+        for found in _stream(settings, wanted, follow=follow):
+            click.echo(FORMATS[form](found.line, found.document))
+            shown += 1
+            if limit is not None and shown >= limit:
+                break
+    _record_reading(settings, f"query {wanted}", shown)
+    return Exit.OK
+
+
+def _filter(settings: AuditSettings, named: dict[str, Any]) -> Filter:
+    now = time.time()
+    users = set(named["users"])
+    if named["subject"] is not None:
+        if named["site"] is None:
+            raise click.UsageError("--subject needs --site")
+        users |= set(KeyRing(settings.dir / "keys").pseudonyms(named["site"], named["subject"])) or {"nobody"}
+    return Filter(
+        actions=frozenset(named["actions"]), outcome=named["outcome"], reasons=frozenset(named["reasons"]),
+        site=named["site"],
+        users=frozenset(users), refs=frozenset(named["refs"]), trace=named["trace"], request=named["request"],
+        conversation=named["conversation"], since=moment(named["since"], now), until=moment(named["until"], now),
+    )  # fmt: skip
+
+
+def _stream(settings: AuditSettings, wanted: Filter, *, follow: bool) -> Iterator[Found]:
+    """Yield what there is; with `follow` then what comes, in the order in which it is seen."""
+    last: dict[str, int] = {}
+    while True:
+        for found in search([path for path in settings.dirs if path.is_dir()], wanted):
+            if found.sequence > last.get(found.writer, -1):
+                last[found.writer] = found.sequence
+                yield found
+        if not follow:
+            return
+        time.sleep(_POLL_S)
+
+
+@click.command()
+@log_options
+@click.option("--by", default="action", show_default=True, help=f"Groups, comma-separated: {', '.join(GROUPS)}.")
+@click.option("--bucket", help="Also by time, e.g. 5m or 1h.")
+@click.option("--since", help="Time, or age such as 24h.")
+@click.option("--until", help="Time, or age such as 1h.")
+@output_option
+def stats(by: str, bucket: str | None, since: str | None, until: str | None, output: str, **where: Any) -> int:
+    """Count records by group and time."""
+    groups = [name.strip() for name in by.split(",")]
+    unknown = [name for name in groups if name not in GROUPS]
+    if unknown:
+        raise click.UsageError(f"--by knows {', '.join(GROUPS)}; not {', '.join(unknown)}")
+    match = None if bucket is None else _BUCKET.match(bucket)
+    if bucket is not None and (match is None or int(match[1]) == 0):
+        raise click.UsageError("--bucket is a number and s, m, h or d")
+    bucket_s = None if match is None else int(match[1]) * _UNIT_S[match[2]]
+    settings, now = settings_of(**where), time.time()
+    wanted = Filter(since=moment(since, now), until=moment(until, now))
+    with files_read():
+        rows = count(search([path for path in settings.dirs if path.is_dir()], wanted), groups, bucket_s)
+    names = [*(["time"] if bucket_s else []), *groups]
+    if output == "json":
+        print_json([dict(zip(names, key, strict=True)) | {"count": number} for key, number in rows])
+    else:
+        for key, number in rows:
+            click.echo(f"{number:8}  {'  '.join(item or '-' for item in key)}")
+    return Exit.OK
+
+
+@click.command("hash")
+@click.argument("secret", required=False)
+@log_options
+@click.option(
+    "--kind", "kinds", type=click.Choice(REF_KINDS), multiple=True, help="What it is; else all kinds are tried."
+)
+@output_option
+def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: Any) -> int:
+    """Was this leaked token or handle ours, whose, and what did it do? SECRET is read from stdin when it is left out.
+
+    Prints its references and every record that names one of them. Exit code 0 when it was ours, 1 when not.
+    """
+    text = (sys.stdin.readline() if secret is None else secret).strip()
+    if not text:
+        raise click.UsageError("give the token on stdin, or as SECRET")
+    settings = settings_of(**where)
+    if not (settings.dir / "keys" / "ref.key").is_file():
+        raise CommandFault(
+            Exit.UNPROVED, "audit.no_ref_key", "The key of references is not in this log's directory.",
+            "Run the command where the gateway writes its log.",
+        )  # fmt: skip
+    with files_read():
+        ring = KeyRing(settings.dir / "keys")
+        refs = {kind: ring.ref(kind, text) for kind in kinds or REF_KINDS}
+        found = list(search([path for path in settings.dirs if path.is_dir()], Filter(refs=frozenset(refs.values()))))
+    _record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
+    _print_hash(refs, found, output)
+    return Exit.OK if found else Exit.FAILED
+
+
+def _print_hash(refs: dict[str, str], found: Sequence[Found], output: str) -> None:
+    if output == "json":
+        print_json({"refs": refs, "ours": bool(found), "records": [item.document for item in found]})
+        return
+    for kind, ref in refs.items():
+        click.echo(f"{kind:13}{ref}")
+    click.echo("ours" if found else "not ours, or its records are gone")
+    for item in found:
+        click.echo(table_line(item.document))
+
+
+@click.command()
+@click.argument("subject")
+@log_options
+@click.option("--site", required=True)
+@output_option
+def pseudonym(subject: str, site: str, output: str, **where: Any) -> int:
+    """List the pseudonyms of SUBJECT (the visitor's id in its proof) at a site, for all epochs whose key still
+    exists.
+    """
+    settings = settings_of(**where)
+    with files_read():
+        names = list(KeyRing(settings.dir / "keys").pseudonyms(site, subject))
+    _record_reading(settings, f"pseudonym site={site}", len(names))
+    if output == "json":
+        print_json(names)
+    else:
+        for name in names:
+            click.echo(name)
+    return Exit.OK
+
+
+def _record_reading(settings: AuditSettings, said: str, number: int) -> None:
+    """Put on record that the log was read; without a key (an auditor's copy) say that it was not."""
+    try:
+        write_once(settings, [audit_read(at=time.time(), query=said, count=number, who_acted=getpass.getuser())])
+    except (AuditKeyError, OSError) as exc:
+        click.echo(f"this reading was not recorded: {exc}", err=True)
