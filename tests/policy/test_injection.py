@@ -1,0 +1,311 @@
+"""Tests of injection: nothing of the caller's passes but what is listed, and ours always replaces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.policy.injection import (
+    MAX_ATTRIBUTES_BYTES,
+    PASSED_ANSWER_HEADERS,
+    PASSED_REQUEST_HEADERS,
+    ContextRules,
+    GuestContext,
+    Headers,
+    answer_headers,
+    attributes_bytes,
+    contains_secret,
+    context_attributes,
+    upstream_request_headers,
+)
+
+BEARER = "platform-bearer-that-only-we-know"
+GUEST = GuestContext("g-1", verified=True, site="shop", external_id="ada", origin="https://shop.example")
+
+
+def sent(*inbound: tuple[str, str], bearer: str | None = BEARER, content_type: str | None = None) -> Headers:
+    return upstream_request_headers(
+        inbound, bearer=bearer, origin="https://shop.example", request_id="r-1", content_type=content_type
+    )
+
+
+STOPPED = [
+    "Authorization",
+    "authorization",
+    "AUTHORIZATION",
+    "Proxy-Authorization",
+    "Cookie",
+    "Cookie2",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-User",
+    "X-Forwarded-Uri",
+    "X_Forwarded_User",
+    "X_Forwarded_For",
+    "x-forwarded_user",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    "Via",
+    "X-Real-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-Client-IP",
+    "X-User",
+    "X-User-Id",
+    "X_User",
+    "X-Remote-User",
+    "Remote-User",
+    "X-Genesys-Guest",
+    "X-Genesys-User",
+    "X-Auth-Request-Email",
+    "X-Amzn-Oidc-Identity",
+    "X-Guest-Id",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Host",
+    "Content-Length",
+    "Expect",
+    "Origin",
+    "Referer",
+    "Range",
+    "User-Agent",
+    "Accept-Encoding",
+    "Content-Encoding",
+    "X-Request-Id",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "Sec-Fetch-Site",
+    "Sec-WebSocket-Key",
+    "Accept_Language",
+    "Content_Type",
+    "accept ",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_a_header_that_is_not_listed_stops_here(name: str) -> None:
+    assert not any("spoofed" in value for _, value in sent((name, "spoofed"), (name.title(), "spoofed")))
+
+
+def test_listed_headers_pass_and_ours_are_set() -> None:
+    assert sent(("Accept", "application/json"), ("Content-Type", "application/json"), ("If-None-Match", '"x"')) == [
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("if-none-match", '"x"'),
+        ("accept-encoding", "identity"),
+        ("user-agent", "web-messaging-gateway"),
+        ("x-request-id", "r-1"),
+        ("authorization", f"Bearer {BEARER}"),
+        ("origin", "https://shop.example"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "Origin", "X-Request-ID", "User-Agent"])
+def test_what_we_set_stands_once_whatever_came(name: str) -> None:
+    headers = sent((name, "spoofed"), (name.upper(), "spoofed"), ("Connection", name))
+    assert [header for header, _ in headers].count(name.lower()) == 1
+
+
+@pytest.mark.parametrize(
+    "nominated", ["authorization", "host, Authorization", "x-request-id", "content-type", "keep-alive"]
+)
+def test_nominating_a_header_removes_none_of_ours(nominated: str) -> None:
+    headers = dict(sent(("Connection", nominated), ("Content-Type", "application/json")))
+    assert headers["authorization"] == f"Bearer {BEARER}"
+    assert headers["x-request-id"] == "r-1"
+    assert headers["content-type"] == "application/json"
+
+
+def test_nominating_a_header_of_its_own_removes_that() -> None:
+    headers = dict(sent(("Accept-Language", "de"), ("Connection", "close, Accept-Language")))
+    assert "accept-language" not in headers
+
+
+def test_a_route_without_client_sends_no_credential() -> None:
+    assert "authorization" not in dict(sent(("Authorization", "Bearer x"), bearer=None))
+
+
+def test_the_routes_own_body_has_the_routes_own_type() -> None:
+    headers = sent(("Content-Type", "text/plain"), content_type="application/json")
+    assert [value for name, value in headers if name == "content-type"] == ["application/json"]
+
+
+def test_a_server_has_no_origin_and_tracing_is_opt_in() -> None:
+    headers = upstream_request_headers([], bearer=None, origin=None, request_id="r", traceparent="00-a-b-01")
+    assert headers == [
+        ("accept-encoding", "identity"),
+        ("user-agent", "web-messaging-gateway"),
+        ("x-request-id", "r"),
+        ("traceparent", "00-a-b-01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "inbound",
+    [
+        [("Content-Type", "a/b"), ("content-type", "a/b")],
+        [("Accept", "a\r\nX: 1")],
+        [("Accept", "a\x00")],
+        [("Accept", "é")],
+        [("Accept", "\udc80")],
+        [("Accept", "a" * 4097)],
+    ],
+)
+def test_a_listed_header_that_is_ambiguous_is_refused(inbound: Headers) -> None:
+    with pytest.raises(Refusal) as caught:
+        sent(*inbound)
+    assert caught.value.reason is errors.HEADER_INVALID
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=8))
+def test_no_set_of_headers_adds_a_name_that_is_not_known(inbound: Headers) -> None:
+    try:
+        headers = sent(*inbound)
+    except Refusal:
+        return
+    ours = {"accept-encoding", "user-agent", "x-request-id", "authorization", "origin"}
+    assert {name for name, _ in headers} <= PASSED_REQUEST_HEADERS | ours
+
+
+def test_the_answer_keeps_what_the_caller_needs() -> None:
+    kept = [
+        ("content-type", "application/json"),
+        ("inin-correlation-id", "c-1"),
+        ("inin-ratelimit-count", "3"),
+        ("retry-after", "4"),
+        ("etag", '"x"'),
+    ]
+    assert answer_headers([(name.title(), value) for name, value in kept]) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Set-Cookie",
+        "Set-Cookie2",
+        "Server",
+        "X-Powered-By",
+        "Via",
+        "Alt-Svc",
+        "Strict-Transport-Security",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Allow-Credentials",
+        "Access-Control-Expose-Headers",
+        "Location",
+        "Content-Location",
+        "Link",
+        "Refresh",
+        "Content-Length",
+        "Content-Encoding",
+        "Transfer-Encoding",
+        "Connection",
+        "Keep-Alive",
+        "Trailer",
+        "Upgrade",
+        "Vary",
+        "Authorization",
+        "Authentication-Info",
+        "WWW-Authenticate",
+        "X-Amz-Security-Token",
+        "X-Anything",
+    ],
+)
+def test_the_answer_loses_everything_else(name: str) -> None:
+    assert answer_headers([(name, "value")]) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"bearer {BEARER}",
+        "Bearer abc",
+        "Basic dXNlcjpwdw==",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln",
+        f"x{BEARER}y",
+        "gws_" + "A" * 43,
+        "a\r\nSet-Cookie: x=1",
+        "é",
+        "x" * 4097,
+    ],
+)
+def test_a_value_that_is_token_shaped_does_not_pass(value: str) -> None:
+    assert answer_headers([("ETag", value)], [BEARER, ""]) == []
+
+
+def test_the_first_of_two_counts_and_a_nominated_one_is_dropped() -> None:
+    upstream = [("ETag", '"1"'), ("etag", '"2"'), ("Expires", "0"), ("Connection", "close, Expires")]
+    assert answer_headers(upstream, [BEARER]) == [("etag", '"1"')]
+
+
+def test_no_header_passes_both_ways_that_carries_credentials() -> None:
+    for name in PASSED_REQUEST_HEADERS | PASSED_ANSWER_HEADERS:
+        assert not any(word in name for word in ("cookie", "auth", "token", "forward", "user"))
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [(b"{}", False), (b'{"t":"' + BEARER.encode() + b'"}', True), (b"", False), (BEARER.encode(), True)],
+)
+def test_an_answer_that_holds_our_credential_is_seen(body: bytes, *, found: bool) -> None:
+    assert contains_secret(body, [b"", BEARER.encode()]) is found
+
+
+def test_the_context_is_filled_in() -> None:
+    rules = ContextRules(
+        (("gw.guest", "{guest_id}"), ("gw.who", "{external_id}@{site} {verified}"), ("gw.from", "{origin}"), ("c", "x"))
+    )
+    assert context_attributes(rules, GUEST) == {
+        "gw.guest": "g-1",
+        "gw.who": "ada@shop true",
+        "gw.from": "https://shop.example",
+        "c": "x",
+    }
+    anonymous = GuestContext("g-2", verified=False, site="shop", external_id=None, origin=None)
+    assert context_attributes(rules, anonymous)["gw.who"] == "@shop false"
+    assert context_attributes(rules, anonymous)["gw.from"] == ""
+
+
+def test_a_value_is_never_searched_for_placeholders() -> None:
+    sly = GuestContext("g", verified=False, site="shop", external_id="{guest_id}{origin}", origin=None)
+    assert context_attributes(ContextRules((("who", "{external_id}"),)), sly) == {"who": "{guest_id}{origin}"}
+
+
+def test_attributes_and_reserved_keys_are_kept_from_pages() -> None:
+    assert ContextRules((("Gw.Guest", "x"),), ("VIP",)).refused_keys == {"gw.guest", "vip"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ((("a", "{nobody}"),), "unknown placeholder {nobody}"),
+        ((("a", "{}"),), "unknown placeholder"),
+        ((("", "x"),), "empty name"),
+        ((("a", "x" * 2048),), "more than 2048 bytes"),
+    ],
+)
+def test_context_that_cannot_be_set_is_a_fault(attributes: tuple[tuple[str, str], ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ContextRules(attributes)
+
+
+def test_sizes_are_counted_in_bytes_of_keys_and_values() -> None:
+    assert attributes_bytes({"é": "ab", "c": "😀"}) == 2 + 2 + 1 + 4
+    ContextRules((("a", "x" * (MAX_ATTRIBUTES_BYTES - 1)),))
+
+
+def test_a_guests_identifier_stays_out_of_the_repr() -> None:
+    assert "ada" not in repr(GUEST)
