@@ -182,24 +182,40 @@ class AuditLog:
 
         Without room raises Refusal(AUDIT_UNAVAILABLE); with `on_failure="degrade"` counts a gap, declared later.
         """
-        if self.try_use(record):
+        if self.try_use(record) or await self._waited(lambda: self.try_use(record)):
             return
+        if self._writer is not None:  # degraded: the traffic goes on, and the log will say how much is missing
+            self._writer.gap.add(record.at)
+            self._metrics.audit_dropped.child("B", "queue_full").inc()
+
+    async def room(self) -> None:
+        """Return once a use would find room: asked before a call is made that cannot be taken back.
+
+        Waits and raises as `use` does; with `on_failure="degrade"` it returns without room.
+        """
+        if not self._has_room():
+            await self._waited(self._has_room)
+
+    def _has_room(self) -> bool:
+        return self._writer is not None and len(self._writer.queue) < self._capacity
+
+    async def _waited(self, done: Callable[[], bool]) -> bool:
+        """Wait up to `use_wait_s` for `done`. False: without it, and degraded. Raises Refusal(AUDIT_UNAVAILABLE)."""
         self._room_waiters += 1
         try:
             async with asyncio.timeout(self.settings.use_wait_s):
                 while self._writer is not None:
                     self._room.clear()
                     await self._room.wait()
-                    if self.try_use(record):
-                        return
+                    if done():
+                        return True
         except TimeoutError:
             pass
         finally:
             self._room_waiters -= 1
         if self._writer is None or self.settings.on_failure == "refuse":
             raise self._unavailable("B", "closing" if self._writer is None else "queue_full")
-        self._writer.gap.add(record.at)
-        self._metrics.audit_dropped.child("B", "queue_full").inc()
+        return False
 
     def refuse(self, record: Record) -> None:
         """Record a refusal (class C) if the flood allows it, else count it for a summary. Never raises, never waits."""

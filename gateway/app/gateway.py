@@ -1,0 +1,224 @@
+"""One running gateway: its parts, built in the order in which they need each other, and stopped in the other one.
+
+Listeners are `running.py`'s. The rule: a part gets what it needs when it is made; nothing looks anything up later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from gateway import errors
+from gateway.admission import Admissions, SiteDesk
+from gateway.app.observers import LegMetrics, TokenWatch
+from gateway.app.own_keys import own_key
+from gateway.app.ruleset import make_ruleset
+from gateway.app.scripts import render_scripts, static_dir
+from gateway.app.stores import make_store
+from gateway.config.compile import Compiled
+from gateway.errors import Refusal
+from gateway.gate import Gate
+from gateway.guestbook import Guestbook, GuestKeys
+from gateway.observe.audit.log import AuditLog
+from gateway.observe.audit.settings import AuditSettings
+from gateway.observe.metrics import Metrics
+from gateway.observe.metrics_table import Scope
+from gateway.policy.jws import VerificationKey
+from gateway.policy.visitors import IssuerRules
+from gateway.provider.backends import Backends
+from gateway.provider.endpoint import TokenEndpoint
+from gateway.provider.records import Records
+from gateway.store.sealing import Sealer
+from gateway.upstream.bearer import ClientCredentials
+from gateway.upstream.http import HttpLeg
+from gateway.upstream.login import LoginDesk
+from gateway.upstream.rest import RestRelay
+from gateway.upstream.tokens import TokenBroker
+from gateway.upstream.websocket import SocketRelay
+from gateway.upstream.ws_dial import SocketDialer
+from gateway.web.assets import Assets
+from gateway.web.bootstrap import Bootstrap
+from gateway.web.callers import Callers
+from gateway.web.front import Front
+from gateway.web.oauth import OAuth
+from gateway.web.proxy import RestProxy
+from gateway.web.sessions import Sessions
+from gateway.web.socket import GuestSocket, SocketWatch
+from gateway.web.throttle import Throttle
+
+log = structlog.get_logger(__name__)
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a gateway takes from the world: the clock, random bytes, and where relative paths begin."""
+
+    directory: Path
+    clock: Clock = time.time
+    entropy: Callable[[int], bytes] = os.urandom
+    node: str = "node"
+
+
+class NoOpenIdKeys:
+    """The key source of a gateway without OpenID issuers."""
+
+    async def keys(self, rules: IssuerRules, kid: str | None) -> Sequence[VerificationKey]:
+        """There are none. Raises Refusal(VISITOR_KEYS_UNAVAILABLE)."""
+        raise Refusal(errors.VISITOR_KEYS_UNAVAILABLE)
+
+
+class Gateway:
+    """All parts of one process. `start` before traffic; `drain` and `stop` at the end."""
+
+    def __init__(self, compiled: Compiled, surroundings: Surroundings) -> None:
+        """Build. Raises ConfigFault or ValueError for what the checks could not know."""
+        config, clock, entropy = compiled.config, surroundings.clock, surroundings.entropy
+        self._surroundings = surroundings
+        keys_dir = surroundings.directory / config.keys.dir
+        self._guest_key = own_key(compiled.guest_key, keys_dir, "guest", dev=config.dev)
+        self.compiled = compiled
+        self.rules = make_ruleset(compiled, self._guest_key)
+        self.metrics = Metrics(_scope(compiled))
+        self.audit = AuditLog(_audit_settings(compiled, surroundings), self.metrics)
+        self.gate = Gate(self.audit, self.metrics, clock)
+        self.store = make_store(compiled, clock)
+        self.guestbook = Guestbook(
+            self.store,
+            keys=GuestKeys(self._guest_key, config.keys.guest_version),
+            sealer=Sealer({config.keys.guest_version: self._guest_key}, entropy),
+            entropy=entropy,
+            clock=clock,
+        )
+        self.token_watch = TokenWatch(self.metrics, self.gate, clock)
+        self._legs: dict[tuple[str, str], HttpLeg] = {}
+        self._desks: dict[str, LoginDesk] = {}
+        self.tokens = TokenBroker(self.rules.credentials, self._login_desk, observer=self.token_watch)
+        self.relay = RestRelay(self._api_leg, self.tokens)
+        self.throttle = Throttle(self.rules.throttle, clock)
+        self.backends = Backends(self.rules.backends, self.store, entropy)
+        self.admissions = Admissions(
+            self._desk, self.guestbook, self.store, self.gate, self.metrics, NoOpenIdKeys(), clock
+        )
+        self.assets = Assets(static_dir())
+        render_scripts(compiled, self.assets)
+        self.sockets: SocketRelay | None = None
+        self.front: Front | None = None
+
+    async def start(self) -> None:
+        """Open log and store, and begin to watch clocks. Raises what the audit log raises without a place to write."""
+        surroundings = self._surroundings
+        await self.audit.open()
+        await self.store.start()
+        watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
+        self.sockets = SocketRelay(
+            self.rules.sockets, self.guestbook, self.store, SocketDialer(surroundings.entropy), watch,
+            surroundings.clock, entropy=surroundings.entropy,
+        )  # fmt: skip
+        await self.sockets.start()
+        self.front = self._make_front(self.sockets)
+
+    def _make_front(self, sockets: SocketRelay) -> Front:
+        clock = self._surroundings.clock
+        callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
+        sessions = Sessions(self.admissions, self.guestbook, callers, self.gate, self.metrics, clock)
+        proxy = RestProxy(callers, self.gate, lambda: self.relay, self.throttle, self.metrics)
+        bootstrap = Bootstrap(self.assets)
+        oauth = OAuth(self._token_endpoint, clock)
+        handlers = {
+            "widget": bootstrap.widget,
+            "static": bootstrap.payload,
+            "session": sessions.session,
+            "ticket": sessions.ticket,
+            "beacon": sessions.beacon,
+            "rest_proxy": proxy.handle,
+            "websocket": GuestSocket(sockets, self.guestbook, self.gate, self.metrics).handle,
+            "oauth_token": oauth.token,
+        }
+        return Front(self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit)
+
+    def _token_endpoint(self) -> TokenEndpoint:
+        return TokenEndpoint(self.backends, self.admissions, Records(self.audit, lambda word: None), {})
+
+    def apply(self, compiled: Compiled) -> None:
+        """Put another configuration in force for all that comes from now on. Raises before anything has changed."""
+        rules = make_ruleset(compiled, self._guest_key)
+        backends = Backends(rules.backends, self.store, self._surroundings.entropy)
+        render_scripts(compiled, self.assets)
+        self.compiled, self.rules, self.backends = compiled, rules, backends
+        self.tokens.replace(rules.credentials)
+        self.throttle.reload(rules.throttle)
+        if self.sockets is not None:
+            self.sockets.reload(rules.sockets)
+        if self.front is not None:
+            self.front.reload(rules.front)
+
+    async def drain(self, within_s: float) -> None:
+        """Take no new sockets and close the open ones, spread over the time."""
+        if self.front is not None:
+            self.front.draining = True
+        if self.sockets is not None:
+            await self.sockets.drain(within_s)
+
+    async def stop(self) -> None:
+        """Close everything, the audit log last."""
+        if self.sockets is not None:
+            await self.sockets.close()
+        await self.tokens.close()
+        await self.token_watch.close()
+        for leg in self._legs.values():
+            await leg.close()
+        await self.store.close()
+        await self.audit.close()
+
+    def _desk(self, site: str) -> SiteDesk:
+        return self.rules.desks[site]
+
+    def _region(self, site: str) -> str:
+        return self.rules.front.regions[site]
+
+    def _leg(self, upstream: str, base_url: str, region: str) -> HttpLeg:
+        leg = self._legs.get((upstream, base_url))
+        if leg is None:
+            leg = HttpLeg(base_url, observer=LegMetrics(self.metrics, upstream, region))
+            self._legs[upstream, base_url] = leg
+        return leg
+
+    def _api_leg(self, org: str) -> HttpLeg:
+        hosts = self.rules.hosts[org]
+        return self._leg("api", hosts.api, hosts.region)
+
+    def _login_desk(self, credentials: ClientCredentials) -> LoginDesk:
+        desk = self._desks.get(credentials.login_url)
+        if desk is None:
+            desk = LoginDesk(self._leg("login", credentials.login_url, credentials.region))
+            self._desks[credentials.login_url] = desk
+        return desk
+
+
+def _scope(compiled: Compiled) -> Scope:
+    """The label values that only the configuration knows."""
+    regions = dict.fromkeys(org.hosts.region for org in compiled.orgs.values())
+    clients = dict.fromkeys(client for org in compiled.orgs.values() for client in org.clients)
+    return Scope(regions=tuple(regions), clients=tuple(clients), sites=tuple(compiled.sites))
+
+
+def _audit_settings(compiled: Compiled, surroundings: Surroundings) -> AuditSettings:
+    audit, directory = compiled.config.audit, surroundings.directory
+    key = compiled.audit_key
+    return AuditSettings(
+        dir=directory / audit.dir,
+        node=surroundings.node,
+        key_pem=key.reveal_bytes() if key is not None else None,
+        dev=compiled.config.dev,
+        on_failure=audit.on_failure,
+        retention_days=audit.retention_days,
+        fallback_dir=directory / audit.fallback_dir if audit.fallback_dir else None,
+        anchor_dir=directory / audit.anchor_dir if audit.anchor_dir else None,
+        stderr_checkpoints=not compiled.config.dev,
+    )

@@ -1,0 +1,45 @@
+"""What the init script of each site is told: public identifiers and addresses only, never a secret, never a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.config.compile import Compiled
+from gateway.errors import ConfigFault
+from gateway.policy.sites import PREFIX
+from gateway.web.assets import Assets
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def static_dir() -> Path:
+    """The directory of the served scripts: inside the installed package, or beside it in the source tree."""
+    for place in (_PACKAGE / "static", _PACKAGE.parent / "static"):
+        if (place / "widget.js").is_file():
+            return place
+    raise ConfigFault([("static", "widget.js is not installed; install the package again")])
+
+
+def script_settings(compiled: Compiled, site_name: str, assets: Assets) -> Mapping[str, object]:
+    """The settings object of one site's script."""
+    site, hosts = compiled.sites[site_name], compiled.hosts_of_site(site_name)
+    public_url = compiled.config.server.public_url
+    return {
+        "site": site_name,
+        "base": f"{public_url}/{PREFIX}/{site_name}" if public_url else "",
+        "mode": site.rules.mode,
+        "deploymentId": site.rules.deployment_id,
+        "environment": hosts.environment,
+        "scriptUrl": hosts.script_url,
+        "payloads": assets.payload_settings(),
+        "locale": site.locale,
+        "signIn": bool(site.issuers),
+        "debug": site.debug,
+    }
+
+
+def render_scripts(compiled: Compiled, assets: Assets) -> None:
+    """Render the script of every site."""
+    for name in compiled.sites:
+        assets.render_script(name, script_settings(compiled, name, assets))
