@@ -158,7 +158,7 @@ def test_frames_that_are_no_message_carry_no_attributes() -> None:
     frame = {"action": "echo", "channel": slot({"a": "1"}), **message(channel=slot({"gw.guest": "x"}))}
     strip_attributes(frame)
     assert "customAttributes" not in json.dumps(frame)
-    bare = {"action": "getJwt", "message": "text"}
+    bare: dict[str, object] = {"action": "getJwt", "message": "text"}
     strip_attributes(bare)
     assert bare == {"action": "getJwt", "message": "text"}
 
