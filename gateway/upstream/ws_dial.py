@@ -11,7 +11,7 @@ import base64
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -112,10 +112,8 @@ class _Opening(asyncio.Protocol):
         self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream transport is needed")
-        self.transport = transport
-        transport.write(self._request)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class is not derived from it
+        self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self.answer.done() or self.transport is None:

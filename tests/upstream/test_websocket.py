@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 import pytest
+import uvloop
 
 from gateway import errors
 from gateway.errors import Refusal
@@ -15,6 +17,7 @@ from gateway.policy.guests import Person
 from gateway.policy.handles import HandleKind, kind_of
 from gateway.upstream.ws_caps import SocketCaps
 from gateway.upstream.ws_handshake import accept_of
+from gateway.upstream.ws_pair import SocketPair
 from gateway.upstream.ws_types import Initiator, SocketBounds
 from tests.upstream.socket_stage import (
     DEPLOYMENT,
@@ -461,6 +464,7 @@ async def test_a_slow_reader_holds_genesys_back_and_is_closed_in_the_end() -> No
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(flood(genesys), 2)
         (pair,) = on.relay._pairs
+        assert isinstance(pair, SocketPair)
         buffered = pair.client.transport.get_write_buffer_size()
         assert 0 < buffered < 1_000_000
         assert pair.client.paused_since is not None
@@ -545,3 +549,17 @@ async def test_aiohttp_keeps_nothing_of_an_opened_socket() -> None:
         assert len(asyncio.all_tasks()) - before < 20 + 2  # the scripted Genesys has a task per connection
         assert isinstance(on.observer, Observer)
         assert len(pairs) == 20
+
+
+SCRIPTS = [
+    script
+    for name, script in sorted(globals().items())
+    if name.startswith("test_") and inspect.iscoroutinefunction(script) and not inspect.signature(script).parameters
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__.removeprefix("test_"))
+def test_the_same_on_uvloop(script: Callable[[], Coroutine[None, None, None]]) -> None:
+    """uvloop's transports differ from asyncio's: each script that needs no parameter runs on it as well."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(script())
