@@ -110,7 +110,7 @@ class Admissions:
         session = admission.session
         return Admitted(
             handle=admission.handle,
-            expires_in_s=int(admission.handle_expires_at - self._clock()),
+            expires_in_s=round(admission.handle_expires_at - self._clock()),
             guest_id=session.guest_id,
             verified=session.verified,
             organization_id=desk.organization_id,

@@ -79,7 +79,7 @@ class Gateway:
     def __init__(self, compiled: Compiled, surroundings: Surroundings) -> None:
         """Build. Raises ConfigFault or ValueError for what the checks could not know."""
         config, clock, entropy = compiled.config, surroundings.clock, surroundings.entropy
-        self._surroundings = surroundings
+        self.surroundings = surroundings
         keys_dir = surroundings.directory / config.keys.dir
         self._guest_key = own_key(compiled.guest_key, keys_dir, "guest", dev=config.dev)
         self.compiled = compiled
@@ -112,7 +112,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open log and store, and begin to watch clocks. Raises what the audit log raises without a place to write."""
-        surroundings = self._surroundings
+        surroundings = self.surroundings
         await self.audit.open()
         await self.store.start()
         watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
@@ -124,7 +124,7 @@ class Gateway:
         self.front = self._make_front(self.sockets)
 
     def _make_front(self, sockets: SocketRelay) -> Front:
-        clock = self._surroundings.clock
+        clock = self.surroundings.clock
         callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
         sessions = Sessions(self.admissions, self.guestbook, callers, self.gate, self.metrics, clock)
         proxy = RestProxy(callers, self.gate, lambda: self.relay, self.throttle, self.metrics)
@@ -148,7 +148,7 @@ class Gateway:
     def apply(self, compiled: Compiled) -> None:
         """Put another configuration in force for all that comes from now on. Raises before anything has changed."""
         rules = make_ruleset(compiled, self._guest_key)
-        backends = Backends(rules.backends, self.store, self._surroundings.entropy)
+        backends = Backends(rules.backends, self.store, self.surroundings.entropy)
         render_scripts(compiled, self.assets)
         self.compiled, self.rules, self.backends = compiled, rules, backends
         self.tokens.replace(rules.credentials)

@@ -26,6 +26,9 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Entry]] = {
+    "demo": Entry("gateway.cli.demo:demo", "Run gateway, mock Genesys and a demo shop on this machine."),
+    "serve": Entry("gateway.cli.serve:serve", "Run the gateway."),
+    "mock": Entry("gateway.mock.command:mock_command", "Run a strict stand-in for Genesys Cloud, for tests."),
     "check": Entry("gateway.cli.check:check", "Judge the configuration; --show says where each value comes from."),
     "schema": Entry("gateway.cli.schema:schema", "Print the JSON Schema of config.toml, for editors."),
 }

@@ -30,13 +30,18 @@ def problem_body(refusal: Refusal, request_id: str) -> dict[str, object]:
         "type": problem_type(reason.code),
         "title": reason.title,
         "status": reason.status,
-        "detail": f"{refusal.detail} {reason.remedy}" if refusal.detail else f"{reason.cause} {reason.remedy}",
+        "detail": f"{_sentence(refusal.detail) if refusal.detail else reason.cause} {reason.remedy}",
         "code": reason.code,
         "request_id": request_id,
     }
     if refusal.retry_after_s is not None:
         body["retry_after"] = refusal.retry_after_s
     return body
+
+
+def _sentence(text: str) -> str:
+    """The detail of a refusal, whose writers think in clauses, as a sentence."""
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def problem_answer(refusal: Refusal, *, request_id: str, headers: Mapping[str, str]) -> web.Response:

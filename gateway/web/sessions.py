@@ -66,7 +66,7 @@ class Sessions:
         answer: dict[str, object] = {
             "session_token": admission.handle,
             "token_type": "Bearer",
-            "expires_in": int(admission.handle_expires_at - self._clock()),
+            "expires_in": round(admission.handle_expires_at - self._clock()),
             "guest": {"id": admission.session.guest_id, "verified": admission.session.verified},
             "site": site.name,
             "mode": site.mode,

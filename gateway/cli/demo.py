@@ -1,0 +1,98 @@
+"""`gateway demo`: the gateway, the mock Genesys and a demo shop in one process on loopback, with what to try."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import click
+import uvloop
+
+from gateway.app.gateway import Surroundings
+from gateway.app.running import running
+from gateway.cli.exits import CommandFault, Exit
+from gateway.cli.options import load_config
+from gateway.cli.serve import compiled_of, require_compiled_parser, set_up_log
+from gateway.config.compile import Compiled
+from gateway.config.secrets import Secrets
+from gateway.config.shipped import shipped_config
+from gateway.demo.shop import ShopSettings, running_shop
+from gateway.mock.default_world import default_world
+from gateway.mock.server import MockSettings, RunningMock, running_mock
+
+SITE: Final = "shop"
+GUIDE: Final = """
+  The demo runs on this machine only. Nothing here is the real Genesys.
+
+  shop page      {shop}
+  metrics        {admin}/metrics
+  audit log      {admin}/audit
+  readiness      {admin}/readyz?verbose
+  what "Genesys" received, and its agent's side of the chat
+                 {mock}
+
+  Try it
+    1. Open the shop page, open the chat, write something: you are an anonymous guest; an agent of the mock answers.
+    2. Sign in on the page and write again: the agent's side now shows the verified guest, by a pseudonym.
+    3. Look at the audit log: one record for each thing that was granted or refused.
+    4. curl -i -H 'Origin: https://evil.example' -X POST {gateway}/sites/shop/session
+       is refused, and the answer says why.
+
+  State is kept in {state} while it runs. Ctrl-C ends everything.
+"""
+
+
+@click.command()
+@click.option("--shop-port", default=8088, show_default=True, help="Port of the demo shop.")
+@click.option("--keep", "keep", type=click.Path(path_type=Path, file_okay=False), help="Keep audit log and keys here.")
+def demo(shop_port: int, keep: Path | None) -> None:
+    """Run everything on loopback with the shipped configuration, and say what to try. Ctrl-C ends it.
+
+    The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088.
+    """
+    require_compiled_parser()
+    loaded = load_config(shipped_config(), ())
+    compiled = compiled_of(loaded)
+    set_up_log(compiled)
+    issuer = loaded.config.sites[SITE].visitors.issuers[0]
+    secret = Secrets(loaded.directory, os.environ, dev=True).read(issuer.secret or "").reveal()
+    shop = ShopSettings(secret=secret, kid=issuer.kid or "", port=shop_port)
+    with contextlib.ExitStack() as stack:
+        state = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-demo-")))
+        uvloop.run(_run(compiled, shop, state))
+    click.echo("gateway demo: ended")
+
+
+async def _run(compiled: Compiled, shop_settings: ShopSettings, state: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            mock = await stack.enter_async_context(_mock(compiled))
+            run = await stack.enter_async_context(running(compiled, Surroundings(state)))
+            shop = await stack.enter_async_context(running_shop(shop_settings))
+            click.echo(
+                GUIDE.format(
+                    shop=shop.url, gateway=run.url, admin=run.admin_url, mock=mock.endpoints.control, state=state
+                )
+            )
+            await stop.wait()
+    except OSError as exc:
+        raise CommandFault(
+            Exit.FAILED, "demo.port_taken", f"A port of the demo cannot be used: {exc.strerror}.",
+            "Stop what listens on 8080, 8088, 8091 to 8099 or 9090, or give the shop another port with --shop-port.",
+        ) from exc  # fmt: skip
+
+
+def _mock(compiled: Compiled) -> contextlib.AbstractAsyncContextManager[RunningMock]:
+    """The mock on its usual ports, which config.toml names."""
+    world = default_world()
+    world.oidc.discovery_uri = f"{compiled.config.server.public_url}/.well-known/openid-configuration"
+    return running_mock(MockSettings(agent_delay_s=0.6), world)
