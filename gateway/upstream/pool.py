@@ -104,7 +104,12 @@ class Pool:
             if self._closed:
                 connection.abandon()
                 raise UpstreamFault(FaultKind.POOL_EXHAUSTED, "closed")
+            if not connection.usable:
+                raise UpstreamFault(FaultKind.CONNECT, "closed as soon as it was open")
             self._held.add(connection)
+            self._live.add(connection)  # not before: a handshake that fails never tells `lost`
+            if self._ticking is None:
+                self._ticking = self._loop.call_later(self._settings.tick_s, self._tick)
             return connection
         finally:
             self._dialling -= 1
@@ -112,11 +117,7 @@ class Pool:
 
     def _make(self) -> Connection:
         """The protocol of a new connection."""
-        connection = Connection(self._loop, self._settings, self._on_free, self._on_lost)
-        self._live.add(connection)
-        if self._ticking is None:
-            self._ticking = self._loop.call_later(self._settings.tick_s, self._tick)
-        return connection
+        return Connection(self._loop, self._settings, self._on_free, self._on_lost)
 
     async def _turn(self, wait_until: float, *, first: bool) -> Connection | None:
         """Wait in line until a connection is handed over, or (None) until there may be room to dial."""

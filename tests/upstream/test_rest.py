@@ -245,14 +245,19 @@ async def test_large_body_is_streamed_whole() -> None:
 async def test_credential_in_a_stream_is_never_passed_on_even_in_two_pieces() -> None:
     async def script(peer: Peer) -> None:
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200016\r\n" + JSON_TYPE + b"\r\n")
-        await peer.send(b"x" * 100_000, b"injected-to", b"ken-1", b"y" * 100_000)
+        await peer.send(b"x" * 100_000)
+        await taken.wait()
+        await peer.send(b"injected-to")
+        await peer.send(b"ken-1", b"y" * 100_000)
 
+    taken = asyncio.Event()
     async with scene(script) as it:
         answer = await it.call()
         passed: list[bytes] = []
 
         async def take_all() -> None:
             async for piece in answer.stream():
+                taken.set()
                 passed.append(piece)
 
         with pytest.raises(UpstreamFault, match="credential"):

@@ -1,0 +1,41 @@
+"""However a body is cut into pieces, it passes whole or the credential does not pass at all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.upstream.credential_guard import CredentialInBody, guarded
+
+SECRET = b"abcab-secret"
+
+
+async def pieces(body: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
+    """The body, cut at these places."""
+    places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
+    for start, end in pairwise(places):
+        yield body[start:end]
+
+
+@given(before=st.binary(max_size=40), after=st.binary(max_size=40), cuts=st.lists(st.integers(0, 100), max_size=12))
+async def test_credential_never_passes(before: bytes, after: bytes, cuts: list[int]) -> None:
+    passed = b""
+    with pytest.raises(CredentialInBody):  # noqa: PT012 - what passed before the raise is what is judged
+        async for piece in guarded(pieces(before + SECRET + after, cuts), [b"other", SECRET]):
+            passed += piece
+    assert before.startswith(passed)
+
+
+@given(body=st.binary(max_size=100), cuts=st.lists(st.integers(0, 100), max_size=12))
+async def test_other_bodies_pass_whole(body: bytes, cuts: list[int]) -> None:
+    passed = [piece async for piece in guarded(pieces(body, cuts), [SECRET])]
+    assert b"".join(passed) == body
+    assert b"" not in passed
+
+
+async def test_without_credentials_nothing_is_held_back() -> None:
+    assert [piece async for piece in guarded(pieces(b"abcdef", [2, 4]), [])] == [b"ab", b"cd", b"ef"]
