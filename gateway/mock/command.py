@@ -72,7 +72,7 @@ def mock_command(
     )
     settings = replace(settings, **{name: ports[name] for name in settings.port_names()})
     try:
-        world = load_world(world_file) if world_file else default_world()
+        world = _world(world_file)
         world.oidc.discovery_uri = world.oidc.discovery_uri or oidc_discovery
         asyncio.run(serve(settings, world))
     except PublicBindRefused as refused:
@@ -109,6 +109,15 @@ def describe(mock: RunningMock) -> str:
     lines += [f"deployment    {one.id} ({one.name})" for one in world.deployments.values()]
     lines += [f"client        {one.name} {one.id}" for one in world.clients.values()]
     return "\n".join(lines)
+
+
+def _world(path: Path | None) -> World:
+    if path is None:
+        return default_world()
+    try:
+        return load_world(path)
+    except OSError as exc:
+        _fail(str(exc), EXIT_CONFIG)
 
 
 def _read_json(path: Path | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A mock on free ports with a clock that stands still, an HTTP client, bearers, and guests that speak over real sockets."""
+"""A mock on free ports with a clock that stands still, an HTTP client, bearers, and guests over real sockets."""
 
 from __future__ import annotations
 

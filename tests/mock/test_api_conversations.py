@@ -192,7 +192,7 @@ async def test_the_details_query_lists_conversations(
     client = mock.world.client_named("reader")
     assert client is not None
     client.permissions.add("analytics:conversationDetail:view")
-    status, body = await call(
+    _, body = await call(
         http, mock, "POST", "/analytics/conversations/details/query", await bearer("reader"), {"interval": "x"}
     )
     assert (body["totalHits"], body["conversations"][0]["id"]) == (1, talk[1].id)

@@ -30,9 +30,9 @@ async def get(http: aiohttp.ClientSession, mock: RunningMock, path: str, headers
 async def test_deployments_are_listed_and_read(
     mock: RunningMock, http: aiohttp.ClientSession, headers: dict[str, str]
 ) -> None:
-    status, body = await get(http, mock, "/deployments", headers)
+    _, body = await get(http, mock, "/deployments", headers)
     assert [one["id"] for one in body["entities"]] == [DEFAULT_DEPLOYMENT]
-    status, body = await get(http, mock, f"/deployments/{DEFAULT_DEPLOYMENT}", headers)
+    _, body = await get(http, mock, f"/deployments/{DEFAULT_DEPLOYMENT}", headers)
     assert (body["status"], body["allowAllDomains"]) == ("Active", False)
     assert (await get(http, mock, "/deployments/nobody", headers))[0] == 404
 

@@ -67,7 +67,7 @@ def test_the_signature_must_be_of_the_key() -> None:
         "junk",
         jwt.encode(GOOD, "s" * 32, algorithm="HS256", headers={"kid": "k1"}),
         jwt.encode(GOOD, KEY, algorithm="RS256"),
-        jwt.encode(GOOD, None, algorithm="none"),
+        "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.e30.",
     ],
 )
 def test_tokens_without_rs256_and_key_id_are_refused(token: str) -> None:
