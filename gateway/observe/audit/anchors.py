@@ -20,6 +20,7 @@ from gateway.observe.audit.notes import NoteError, b64, parse_checkpoint, split_
 
 _HEADS_KEY: Final = "audit:head:"
 _MAX_PEERS: Final = 64
+_MAX_NOTE_CHARS: Final = 2048
 
 
 class AnchorRefusedError(Exception):
@@ -165,6 +166,8 @@ def peers_of(notes: Sequence[str], own_origin: str) -> list[str]:
     """Return the notes of others that can be read, at most 64, the newest writers first."""
     found: dict[str, str] = {}
     for note in notes:
+        if len(note) > _MAX_NOTE_CHARS:
+            continue
         try:
             origin = parse_checkpoint(split_note(note)[0]).origin
         except NoteError:

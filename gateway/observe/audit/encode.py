@@ -13,7 +13,7 @@ import orjson
 
 from gateway.observe.audit.actions import ACTIONS
 from gateway.observe.audit.chain import NOTE_KEY, Position, binding
-from gateway.observe.audit.fields import ECS_VERSION, FIELDS, FORMAT
+from gateway.observe.audit.fields import ECS_VERSION, FIELDS, FORMAT, SEAL
 from gateway.observe.audit.notes import Checkpoint, Signer
 from gateway.observe.audit.records import Fields, Record, Value, clean, sealing
 
@@ -112,7 +112,11 @@ def _cleaned(fields: Fields) -> dict[str, Value]:
     tidy: dict[str, Value] = {}
     for name, value in fields.items():
         limit = FIELDS[name].max_chars if name in FIELDS else 255
-        if isinstance(value, str):
+        if name in SEAL:
+            tidy[name] = (
+                value  # the log's own words: notes hold newlines and a dash, and were checked where they came in
+            )
+        elif isinstance(value, str):
             tidy[name] = clean(value, limit)
         elif isinstance(value, list):
             tidy[name] = [clean(item, limit) for item in value[:64]]

@@ -5,7 +5,8 @@ Rule: it stops at
 the first record that cannot be true, because nothing after it is worth more than its own word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,7 @@ from gateway.observe.audit.segments import node_of, read_lines
 _LOOK_AHEAD: Final = 256
 _TIME_END: Final = 42  # `{"@timestamp":"` and 27 characters
 _CLOSED: Final = b'"event.action":"audit.closed"'
+_SEALING: Final = frozenset(("audit.checkpoint", "audit.closed"))
 _OWN_KIND: Final = b'"event.action":"audit.'
 
 
@@ -44,6 +46,8 @@ class Walk:
         self._anchors = anchors
         self._segment = ""
         self._line = 0
+        self._last = b""
+        self._is_seal_void = False
         self._voids: list[int] = []
         self.is_unknown_key = False
 
@@ -72,10 +76,14 @@ class Walk:
         if report.is_tampered:
             return
         unsealed_void = [sequence for sequence in self._voids if sequence >= report.sealed_size]
+        for item in plan.void:
+            self._look_for_seals(read_lines(item.path))
         if unsealed_void:
-            report.findings.append(self._finding("UNSEALED_TAIL",
-                "bytes are declared void by a header under no checkpoint",
-                                                 unsealed_void[0], report.size - 1))  # fmt: skip
+            detail = "bytes are declared void by a header under no checkpoint"
+            kind = "UNSEALED_TAIL"
+            if self._is_seal_void:
+                kind, detail = "FORKED", "signed records are declared void by a header under no checkpoint"
+            report.findings.append(self._finding(kind, detail, unsealed_void[0], report.size - 1))
         report.findings += [
             Finding("VOID", self.writer, "declared void after a fault", item.name) for item in plan.void
         ]
@@ -101,7 +109,7 @@ class Walk:
         offset = 0
         for line in lines:
             if step.end is not None and offset >= step.end:
-                self._beyond_end(step, position)
+                self._beyond_end(step, position, chain([line], lines.rest()))
                 return
             offset += len(line)
             self._line += 1
@@ -118,10 +126,17 @@ class Walk:
         if step.header.get("gateway.segment.cause") in ("fault", "unlinked"):
             self._voids.append(position.sequence)
 
-    def _beyond_end(self, step: Step, position: Position) -> None:
+    def _beyond_end(self, step: Step, position: Position, rest: Iterable[bytes]) -> None:
         if not step.is_rest_void:
             raise _StopError(self._finding("EDITED", "bytes follow the end of a finished segment", position.sequence))
+        self._look_for_seals(rest)
         self.report.findings.append(self._finding("VOID", "bytes after a fault, declared void", position.sequence))
+
+    def _look_for_seals(self, lines: Iterable[bytes]) -> None:
+        """Does what is declared void hold a checkpoint of this log? Then only a sealed header may void it."""
+        for line in lines:
+            if NOTE_KEY in line and self._is_genuine_seal(line.rstrip(b"\n")):
+                self._is_seal_void = True
 
     def _torn(self, line: bytes, step: Step, position: Position) -> None:
         """Half a line: what a crash leaves, and only at the very end of a log that was not closed."""
@@ -143,6 +158,7 @@ class Walk:
         if _OWN_KIND in line:
             self._own(line, position)
         position.advance(line)
+        self._last = line
         size = position.edge.size
         if size in self._anchors and self._anchors[size] != position.edge.root():
             raise _StopError(self._finding("FORKED", f"another history of the first {size} records was witnessed",
@@ -160,7 +176,10 @@ class Walk:
         self.report.last_at = str(record.get("@timestamp", ""))
         if record.get("gateway.writer") != self.writer:
             raise _StopError(self._finding("SPLICED", f"a record of {record.get('gateway.writer')}", position.sequence))
-        if record["event.action"] not in ("audit.checkpoint", "audit.opened", "audit.closed"):
+        action = record.get("event.action")
+        if action in _SEALING and NOTE_KEY not in line:
+            raise _StopError(self._finding("EDITED", "a checkpoint record without its checkpoint", position.sequence))
+        if action not in _SEALING and action != "audit.opened":
             self.own_records.append((position.sequence, record))
 
     def _seal(self, line: bytes, position: Position) -> None:
@@ -199,6 +218,9 @@ class Walk:
         record = _parsed(line)
         if self.report.is_closed:
             return self._finding("EDITED", "a record follows audit.closed", here)
+        if here > 0 and self._last and _parsed(self._last) is None:
+            self._line -= 1  # only the beginning of the line before was looked at: it was cut in two, or joined
+            return self._finding("EDITED", "the record was changed", here - 1)
         if record is None:
             return self._finding("EDITED", "not a record", here)
         sequence, prev = record.get("event.sequence"), record.get("gateway.prev")
@@ -249,6 +271,10 @@ class _Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._lines
+
+    def rest(self) -> Iterator[bytes]:
+        """What is left."""
+        return self._lines
 
     def peek(self) -> bytes:
         """The next line, or nothing."""
