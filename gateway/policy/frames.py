@@ -17,7 +17,7 @@ from gateway.errors import Reason, Refusal
 from gateway.policy.frame_answers import refusal_frame
 from gateway.policy.frame_content import rewrite_message, strip_attributes
 from gateway.policy.injection import ContextRules
-from gateway.policy.limits import Limit, retry_after, take
+from gateway.policy.limits import Limit, charge, retry_after
 from gateway.policy.strict_json import parse_object, serialise
 
 CLOSE_BINARY: Final = 1003
@@ -311,20 +311,20 @@ def _paced(state: SocketState, kind: Kind, guest: SocketGuest, phase: Phase, tok
 
 
 def _charge(state: float, limit: Limit, now: float) -> float:
-    taken = take(state, now, limit.rate_per_s, limit.burst)
-    if not taken.allowed:
-        raise Refusal(errors.FRAME_RATE, retry_after_s=retry_after(taken.retry_after_s))
-    return taken.state
+    after, wait_s = charge(state, now, limit.rate_per_s, limit.burst)
+    if wait_s:
+        raise Refusal(errors.FRAME_RATE, retry_after_s=retry_after(wait_s))
+    return after
 
 
 def _refuse(
     state: SocketState, refusal: Refusal, tracing_id: str | None, now: float
 ) -> tuple[SocketState, Answer | Close]:
     """Answer a refused frame; close a socket that goes on and on."""
-    taken = take(state.refusals, now, REFUSALS.rate_per_s, REFUSALS.burst)
-    if not taken.allowed:
+    after, wait_s = charge(state.refusals, now, REFUSALS.rate_per_s, REFUSALS.burst)
+    if wait_s:
         return state, Close(CLOSE_ABUSE, refusal.code, refusal.reason)
-    return replace(state, refusals=taken.state), Answer(refusal_frame(refusal, tracing_id), refusal.reason)
+    return replace(state, refusals=after), Answer(refusal_frame(refusal, tracing_id), refusal.reason)
 
 
 def _tracing_id(frame: dict[str, object]) -> str | None:

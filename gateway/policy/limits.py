@@ -44,18 +44,18 @@ def take(state: float, now: float, rate_per_s: float, burst: int, cost: int = 1)
     """
     if rate_per_s <= 0 or burst < 1 or cost < 0:
         raise ValueError("a limit needs a positive rate, a burst of at least one, and a cost that is not negative")
-    interval_s = 1.0 / rate_per_s
-    tolerance_s = burst * interval_s
+    after, wait_s = charge(state, now, rate_per_s, burst, cost)
+    remaining = max(0, math.floor((burst / rate_per_s - (after - now) + SLACK_S) * rate_per_s))
+    return Taken(after, wait_s == 0.0, wait_s, remaining)
+
+
+def charge(state: float, now: float, rate_per_s: float, burst: int, cost: int = 1) -> tuple[float, float]:
+    """The bare arithmetic of `take`, for every frame of a socket: the state to keep, and the wait, 0.0 when allowed."""
+    tolerance_s = burst / rate_per_s
     rest_at = min(max(state, now), now + tolerance_s)
-    after = rest_at + cost * interval_s
+    after = rest_at + cost / rate_per_s
     wait_s = after - tolerance_s - now
-    if wait_s > SLACK_S:
-        return Taken(rest_at, False, wait_s, _remaining(rest_at, now, interval_s, tolerance_s))
-    return Taken(after, True, 0.0, _remaining(after, now, interval_s, tolerance_s))
-
-
-def _remaining(rest_at: float, now: float, interval_s: float, tolerance_s: float) -> int:
-    return max(0, math.floor((tolerance_s - (rest_at - now) + SLACK_S) / interval_s))
+    return (after, 0.0) if wait_s <= SLACK_S else (rest_at, wait_s)
 
 
 def retry_after(wait_s: float) -> int:

@@ -233,6 +233,7 @@ def test_the_answer_loses_everything_else(name: str) -> None:
     [
         f"bearer {BEARER}",
         "Bearer abc",
+        "BEARER\tabc",
         "Basic dXNlcjpwdw==",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln",
         f"x{BEARER}y",
@@ -244,6 +245,15 @@ def test_the_answer_loses_everything_else(name: str) -> None:
 )
 def test_a_value_that_is_token_shaped_does_not_pass(value: str) -> None:
     assert answer_headers([("ETag", value)], [BEARER, ""]) == []
+
+
+def test_one_bad_value_takes_no_other_with_it() -> None:
+    upstream = [("ETag", "Bearer abc"), ("Retry-After", "4"), ("Expires", "x" * 4000), ("Sunset", "a\tb")]
+    assert answer_headers(upstream, [BEARER]) == upstream_names(upstream[1:])
+
+
+def upstream_names(headers: Headers) -> Headers:
+    return [(name.lower(), value) for name, value in headers]
 
 
 def test_the_first_of_two_counts_and_a_nominated_one_is_dropped() -> None:
