@@ -33,9 +33,9 @@ class KeyEntry:
 
 
 def in_order(entries: Sequence[KeyEntry]) -> list[KeyEntry]:
-    """The keys that are not withdrawn, in the order in which they sign."""
+    """The keys that are not withdrawn, in the order in which they sign; of equals the later in the list is later."""
     kept = [entry for entry in entries if entry.withdrawn_at is None]
-    return sorted(kept, key=lambda entry: (entry.signs_from, entry.created_at, entry.kid))
+    return sorted(kept, key=lambda entry: (entry.signs_from, entry.created_at))
 
 
 def current_key(entries: Sequence[KeyEntry], now: float) -> KeyEntry | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
-from tests.provider.parts import Clock, Entropy, People, Trail
+from tests.provider.parts import Bench, Clock, Entropy, People, Trail, ring_in
 
 
 @pytest.fixture
@@ -32,3 +34,8 @@ def people() -> People:
 @pytest.fixture
 def store(clock: Clock) -> Store:
     return MemoryStore(clock)
+
+
+@pytest.fixture
+def bench(store: Store, clock: Clock, tmp_path: Path) -> Bench:
+    return Bench(store, clock, ring_in(tmp_path / "keys"))

@@ -217,3 +217,14 @@ async def test_a_handle_is_not_good_past_its_end_even_if_the_store_kept_it(entro
     slow = MemoryStore(Clock(NOW))
     handle = await open_handle(registry(slow, entropy))
     assert await refused(registry(slow, entropy), handle, NOW + 901) is errors.BACKEND_INVALID
+
+
+async def test_closing_needs_the_store(store: Store, entropy: Entropy) -> None:
+    class Down(MemoryStore):
+        async def get(self, kind: str, digest: str) -> bytes | None:
+            raise Refusal(errors.STORE_UNAVAILABLE)
+
+    handle = mint(HandleKind.BACKEND, entropy(32))
+    with pytest.raises(Refusal) as caught:
+        await registry(Down(Clock()), entropy).close(handle, SERVICENOW, NOW)
+    assert caught.value.reason is errors.STORE_UNAVAILABLE

@@ -22,7 +22,7 @@ KEY = "servicenow-key"
 HEADER = "Basic " + base64.b64encode(f"servicenow-id:{KEY}".encode()).decode()
 
 
-class Bench:
+class Desktop:
     """A token endpoint with its parts in reach."""
 
     def __init__(self, store: Store, entropy: Entropy, trail: Trail) -> None:
@@ -50,15 +50,15 @@ class Bench:
 
 
 @pytest.fixture
-def bench(store: Store, entropy: Entropy, trail: Trail) -> Bench:
-    return Bench(store, entropy, trail)
+def bench(store: Store, entropy: Entropy, trail: Trail) -> Desktop:
+    return Desktop(store, entropy, trail)
 
 
 CLIENT = {"grant_type": "client_credentials"}
 EXCHANGE = {"grant_type": TOKEN_EXCHANGE, "subject_token": "visitor.jwt.token", "subject_token_type": TYPE_JWT}
 
 
-async def test_a_backend_gets_a_handle_in_the_shape_of_genesys(bench: Bench) -> None:
+async def test_a_backend_gets_a_handle_in_the_shape_of_genesys(bench: Desktop) -> None:
     answer = await bench.post(CLIENT)
     assert answer.status == 200
     assert answer.body is not None
@@ -68,12 +68,12 @@ async def test_a_backend_gets_a_handle_in_the_shape_of_genesys(bench: Bench) -> 
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_credentials_may_come_in_the_body(bench: Bench) -> None:
+async def test_credentials_may_come_in_the_body(bench: Desktop) -> None:
     answer = await bench.post(CLIENT | {"client_id": "servicenow-id", "client_secret": KEY}, None)
     assert answer.status == 200
 
 
-async def test_what_old_integrations_send_is_named_in_warnings(bench: Bench) -> None:
+async def test_what_old_integrations_send_is_named_in_warnings(bench: Desktop) -> None:
     answer = await bench.post(CLIENT | {"scope": "webchat:guest:write", "audience": "x", "redirect_uri": "y"})
     assert answer.body is not None
     warnings = answer.body["warnings"]
@@ -81,7 +81,7 @@ async def test_what_old_integrations_send_is_named_in_warnings(bench: Bench) -> 
     assert [warning.split()[0] for warning in warnings] == ["scope", "audience", "redirect_uri"]
 
 
-async def test_a_handle_is_recorded_and_counted_before_it_is_given(bench: Bench) -> None:
+async def test_a_handle_is_recorded_and_counted_before_it_is_given(bench: Desktop) -> None:
     answer = await bench.post(CLIENT)
     assert answer.body is not None
     assert bench.trail.actions() == ["token.minted"]
@@ -94,13 +94,13 @@ async def test_a_handle_is_recorded_and_counted_before_it_is_given(bench: Bench)
     assert bench.asked.client == "servicenow"
 
 
-async def test_a_handle_that_cannot_be_recorded_is_not_given(bench: Bench) -> None:
+async def test_a_handle_that_cannot_be_recorded_is_not_given(bench: Desktop) -> None:
     bench.trail.failure = Refusal(errors.AUDIT_UNAVAILABLE)
     assert await bench.refused(CLIENT) is errors.AUDIT_UNAVAILABLE
     assert bench.counted == []
 
 
-async def test_an_answer_shows_no_token(bench: Bench) -> None:
+async def test_an_answer_shows_no_token(bench: Desktop) -> None:
     assert "gwb_" not in repr(await bench.post(CLIENT))
 
 
@@ -125,19 +125,19 @@ async def test_an_answer_shows_no_token(bench: Bench) -> None:
     ],
 )
 async def test_each_mistake_has_its_reason(
-    bench: Bench, form: dict[str, str], authorization: str | None, reason: Reason
+    bench: Desktop, form: dict[str, str], authorization: str | None, reason: Reason
 ) -> None:
     assert await bench.refused(form, authorization) is reason
     assert bench.trail.records == []
     assert bench.desk.asked == []
 
 
-async def test_the_client_proves_itself_before_anything_else_is_looked_at(bench: Bench) -> None:
+async def test_the_client_proves_itself_before_anything_else_is_looked_at(bench: Desktop) -> None:
     wrong = "Basic " + base64.b64encode(b"servicenow-id:wrong").decode()
     assert await bench.refused({"grant_type": TOKEN_EXCHANGE}, wrong) is errors.BACKEND_INVALID
 
 
-async def test_a_visitor_token_is_exchanged_for_a_guest_handle(bench: Bench) -> None:
+async def test_a_visitor_token_is_exchanged_for_a_guest_handle(bench: Desktop) -> None:
     answer = await bench.post(EXCHANGE)
     assert answer.body == {
         "access_token": "gws_handle",
@@ -152,16 +152,16 @@ async def test_a_visitor_token_is_exchanged_for_a_guest_handle(bench: Bench) -> 
     assert bench.desk.asked == [("shop", "visitor.jwt.token")]
 
 
-async def test_audience_chooses_among_the_backends_sites(bench: Bench) -> None:
+async def test_audience_chooses_among_the_backends_sites(bench: Desktop) -> None:
     crm = "Basic " + base64.b64encode(b"crm-id:crm-key").decode()
     await bench.post(EXCHANGE | {"audience": "blog"}, crm)
     assert bench.desk.asked == [("blog", "visitor.jwt.token")]
 
 
-async def test_a_refused_visitor_token_is_refused_as_such(bench: Bench) -> None:
+async def test_a_refused_visitor_token_is_refused_as_such(bench: Desktop) -> None:
     bench.desk.refusal = Refusal(errors.VISITOR_EXPIRED)
     assert await bench.refused(EXCHANGE) is errors.VISITOR_EXPIRED
 
 
-async def test_further_grants_are_entered_by_name(bench: Bench) -> None:
+async def test_further_grants_are_entered_by_name(bench: Desktop) -> None:
     assert (await bench.post({"grant_type": "password_like"})).body == {"client": "servicenow-id"}
