@@ -241,12 +241,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the exchange and the pool."""
         self._closing = True
+        self._transport = None
         self._fail(
             FaultKind.RESET, "connection closed before the end of the answer" if exc is None else type(exc).__name__
         )
         self.resume_writing()
         self._parser = None  # it holds our bound methods: an island that only the cycle collector would find
-        self._transport = None
         self._lost(self)
 
     def pause_writing(self) -> None:

@@ -39,7 +39,7 @@ class LegSettings:
         """Refuse numbers that would switch a bound off."""
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if value is not None and value <= 0 and name != "max_waiting":
+            if value is not None and value <= 0 and (name, value) != ("max_waiting", 0):
                 raise ValueError(f"{name}: must be above 0")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ class Peer:
 
     async def _chunks(self) -> bytes:
         body = b""
-        while size := int((await self.reader.readline()).strip(), 16):
+        while size := int((await self.reader.readuntil(b"\r\n")).strip(), 16):
             body += (await self.reader.readexactly(size + 2))[:-2]
         await self.reader.readline()
         return body
@@ -46,6 +48,7 @@ class Peer:
 
     def reset(self) -> None:
         """Cut with RST."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def gone(self) -> None:
