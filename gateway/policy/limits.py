@@ -45,15 +45,17 @@ def take(state: float, now: float, rate_per_s: float, burst: int, cost: int = 1)
     if rate_per_s <= 0 or burst < 1 or cost < 0:
         raise ValueError("a limit needs a positive rate, a burst of at least one, and a cost that is not negative")
     after, wait_s = charge(state, now, rate_per_s, burst, cost)
-    remaining = max(0, math.floor((burst / rate_per_s - (after - now) + SLACK_S) * rate_per_s))
+    interval_s = 1.0 / rate_per_s
+    remaining = max(0, math.floor((burst * interval_s - (after - now) + SLACK_S) / interval_s))
     return Taken(after, wait_s == 0.0, wait_s, remaining)
 
 
 def charge(state: float, now: float, rate_per_s: float, burst: int, cost: int = 1) -> tuple[float, float]:
     """The bare arithmetic of `take`, for every frame of a socket: the state to keep, and the wait, 0.0 when allowed."""
-    tolerance_s = burst / rate_per_s
+    interval_s = 1.0 / rate_per_s
+    tolerance_s = burst * interval_s
     rest_at = min(max(state, now), now + tolerance_s)
-    after = rest_at + cost / rate_per_s
+    after = rest_at + cost * interval_s
     wait_s = after - tolerance_s - now
     return (after, 0.0) if wait_s <= SLACK_S else (rest_at, wait_s)
 
