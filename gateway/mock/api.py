@@ -36,6 +36,8 @@ HANDLERS: dict[str, Handler] = {
 _JWT_KIND = {"GET /api/v2/webmessaging/messages": HISTORY, "DELETE /api/v2/webdeployments/token/revoke": AUTHENTICATED}
 # The definition marks organizations/me as acting on the user, yet it answers client credentials in practice.
 _WITHOUT_USER = frozenset({"GET /api/v2/organizations/me"})
+# The definition does not mark it, yet it lists the conversations of the logged-in user.
+_WITH_USER = frozenset({"GET /api/v2/conversations"})
 
 
 def api_app(world: World, catalogue: Catalogue, demands: dict[str, Demand]) -> web.Application:
@@ -125,7 +127,8 @@ def _check_rights(call: Call, demand: Demand | None) -> None:
     if demand is not None and demand.scopes and not token.scopes & set(demand.scopes):
         raise PlatformError("app.not.authorized.for.scope", {"scopes": ", ".join(demand.scopes)})
     operation = call.operation
-    if operation.client_credentials in ("no", "needs-user-context") and operation.key not in _WITHOUT_USER:
+    of_user = operation.client_credentials in ("no", "needs-user-context") or operation.key in _WITH_USER
+    if of_user and operation.key not in _WITHOUT_USER:
         raise PlatformError("invalid.user.context")
     wanted, any_of = operation.permissions, operation.perm == "ANY"
     if demand is not None and demand.permissions is not None:

@@ -33,13 +33,6 @@ def _same(known: Json, wanted: Json) -> bool:
     return known.get("type") == wanted.get("type") and known.get("value") == wanted.get("value")
 
 
-def _holder(call: Call, identifier: Json) -> Contact | None:
-    return next(
-        (one for one in call.world.contacts.values() if any(_same(known, identifier) for known in one.identifiers)),
-        None,
-    )
-
-
 def _checked_identifier(value: object) -> Json:
     if not isinstance(value, dict) or not isinstance(value.get("type"), str) or not isinstance(value.get("value"), str):
         raise PlatformError("constraint.validation", {"field": "identifier", "reason": "needs type and value"})
@@ -81,7 +74,7 @@ async def delete_contact(call: Call) -> web.Response:
 
 async def lookup(call: Call) -> web.Response:
     """`POST externalcontacts/identifierlookup/contacts`: the contact that holds the identifier, else 404."""
-    contact = _holder(call, _checked_identifier(await call.body()))
+    contact = call.world.holder_of(_checked_identifier(await call.body()))
     if contact is None:
         raise PlatformError("not.found")
     return reply(_view(contact))
@@ -98,7 +91,7 @@ async def enrich(call: Call) -> web.Response:
         allowed = "Merge, Upsert, Update, Insert"
         raise PlatformError("invalid.value", {"value": str(action)[:40], "field": "action", "allowed": allowed})
     checked = [_checked_identifier(one) for one in identifiers]
-    contact = next((holder for one in checked if (holder := _holder(call, one))), None)
+    contact = next((holder for one in checked if (holder := call.world.holder_of(one))), None)
     if contact is None and action == "Update":
         raise PlatformError("not.found")
     if contact is not None and action == "Insert":

@@ -10,7 +10,7 @@ from gateway.mock.api_call import Call, Handler, listing, nothing, reply
 from gateway.mock.clock import iso_time
 from gateway.mock.model import Json, Queue
 from gateway.mock.platform_error import PlatformError
-from gateway.mock.world import World
+from gateway.mock.world import Channel, World
 
 
 async def get_organization(call: Call) -> web.Response:
@@ -68,7 +68,7 @@ async def new_channel(call: Call) -> web.Response:
     """`POST notifications/channels`: an address to connect to, good for a day."""
     channel_id = f"streaming-{call.world.new_id()}"
     expires = call.world.now() + 86_400
-    call.world.channels[channel_id] = {"expires": expires, "topics": []}
+    call.world.channels[channel_id] = Channel(expires)
     uri = f"{call.world.endpoints.api.replace('http', 'ws', 1)}/streaming/{channel_id}"
     return reply({"id": channel_id, "connectUri": uri, "expires": iso_time(expires)})
 
@@ -76,7 +76,7 @@ async def new_channel(call: Call) -> web.Response:
 async def list_channels(call: Call) -> web.Response:
     """`GET notifications/channels`."""
     entities: list[Json] = [
-        {"id": name, "expires": iso_time(channel["expires"])} for name, channel in call.world.channels.items()
+        {"id": name, "expires": iso_time(channel.expires_at)} for name, channel in call.world.channels.items()
     ]
     return reply({"entities": entities})
 
@@ -85,8 +85,7 @@ def _topics(call: Call) -> list[str]:
     channel = call.world.channels.get(call.params["channelId"])
     if channel is None:
         raise PlatformError("not.found")
-    topics: list[str] = channel["topics"]
-    return topics
+    return channel.topics
 
 
 async def get_topics(call: Call) -> web.Response:
@@ -117,15 +116,19 @@ def streaming(world: World) -> Callable[[web.Request], Awaitable[web.StreamRespo
 
     async def handler(request: web.Request) -> web.StreamResponse:
         channel = world.channels.get(request.match_info["channel_id"])
-        if channel is None or world.now() >= channel["expires"]:
+        if channel is None or world.now() >= channel.expires_at:
             raise PlatformError("not.found")
         socket = web.WebSocketResponse(timeout=1.0)
         await socket.prepare(request)
         heartbeat = {"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}}
         await socket.send_json(heartbeat)
-        async for message in socket:
-            if message.type is WSMsgType.TEXT and '"ping"' in message.data:
-                await socket.send_json({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
+        channel.sockets.add(socket)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT and '"ping"' in message.data:
+                    await socket.send_json({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
+        finally:
+            channel.sockets.discard(socket)
         return socket
 
     return handler

@@ -106,6 +106,20 @@ async def get_configuration(call: Call) -> web.Response:
     return reply(_configuration(call, deployment))
 
 
+async def get_identity_resolution(call: Call) -> web.Response:
+    """`GET .../identityresolution`: whether sign-ins are linked to contacts."""
+    return reply({"resolveIdentities": _deployment(call).resolve_identities})
+
+
+async def put_identity_resolution(call: Call) -> web.Response:
+    """`PUT .../identityresolution` {resolveIdentities}."""
+    body = await call.body()
+    if not isinstance(body.get("resolveIdentities"), bool):
+        raise PlatformError("constraint.validation", {"field": "resolveIdentities", "reason": "must be a boolean"})
+    _deployment(call).resolve_identities = body["resolveIdentities"]
+    return await get_identity_resolution(call)
+
+
 _CONFIGURATIONS = "/api/v2/webdeployments/configurations"
 _DEPLOYMENTS = "/api/v2/webdeployments/deployments"
 HANDLERS: dict[str, Handler] = {
@@ -113,6 +127,8 @@ HANDLERS: dict[str, Handler] = {
     f"GET {_DEPLOYMENTS}/{{deploymentId}}": get_deployment,
     f"PUT {_DEPLOYMENTS}/{{deploymentId}}": put_deployment,
     f"GET {_DEPLOYMENTS}/{{deploymentId}}/configurations": get_active_configuration,
+    f"GET {_DEPLOYMENTS}/{{deploymentId}}/identityresolution": get_identity_resolution,
+    f"PUT {_DEPLOYMENTS}/{{deploymentId}}/identityresolution": put_identity_resolution,
     f"GET {_CONFIGURATIONS}": list_configurations,
     f"GET {_CONFIGURATIONS}/{{configurationId}}/versions/draft": get_configuration,
     f"GET {_CONFIGURATIONS}/{{configurationId}}/versions/{{versionId}}": get_configuration,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from gateway.mock import notifications
 from gateway.mock.clock import iso_time
 from gateway.mock.guest_frames import answer
 from gateway.mock.guest_model import Connection, Conversation, GuestSession
@@ -107,6 +108,7 @@ async def end(world: World, conversation: Conversation, by: str) -> bool:
     if not conversation.active:
         return False
     conversation.ended_at, conversation.ended_by = world.now(), by
+    await notifications.conversation_ended(world, conversation)
     deployment = world.deployments[conversation.deployment_id]
     session = world.sessions.get(conversation.session_id)
     if session is None or by == "guest" or deployment.conversation_disconnect is None:

@@ -27,6 +27,7 @@ ACTIONS: dict[str, dict[str, type]] = {
     "deleteAttachment": {"attachmentId": str},
     "closeSession": {"closeAllConnections": bool},
     "resumeToken": {},
+    "disconnectCustomer": {},
 }
 CONFIGURE = frozenset({"configureSession", "configureAuthenticatedSession"})
 

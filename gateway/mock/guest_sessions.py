@@ -162,6 +162,11 @@ def _sign_in(world: World, session: GuestSession, subject: str, claims: Json) ->
     session.subject = subject
     grant = world.grants.get(str(claims.get("grant")))
     session.claims = dict(grant.claims) if grant else {}
+    if world.deployments[session.deployment_id].resolve_identities:
+        contact = world.contact_of({"type": "ExternalId", "value": subject})
+        session.external_contact_id = contact.id
+        if session.conversation is not None and session.conversation.active:
+            session.conversation.external_contact_id = contact.id
 
 
 def touch(world: World, session: GuestSession) -> None:

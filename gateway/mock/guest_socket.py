@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientConnectionResetError, WSMsgType, hdrs, web
 
-from gateway.mock import guest_files, guest_messages, guest_sessions
+from gateway.mock import conversations, guest_files, guest_messages, guest_sessions
 from gateway.mock.faults import Fault
 from gateway.mock.guest_frames import CONFIGURE, GuestError, RateExceeded, answer, check, parse, tracing_id_of
 from gateway.mock.guest_jwt import AUTHENTICATED, HISTORY
@@ -175,11 +175,10 @@ class GuestConnection:
         message = frame["message"]
         if message.get("type") != "Text" or not isinstance(message.get("text"), str):
             raise GuestError(4020, "message.text")
-        metadata = {
-            "durationSeconds": str(self._deployment.session_duration_s),
-            "expirationDate": str(int(session.expires_at)),
-        }
-        body = {"type": "Text", "text": message["text"], "direction": "Inbound", "metadata": metadata}
+        body = conversations.structured(self._world, "Inbound", {"type": "Text", "text": message["text"]})
+        body["metadata"].update(
+            durationSeconds=str(self._deployment.session_duration_s), expirationDate=str(int(session.expires_at))
+        )
         await self.send(answer("StructuredMessage", body, tracing_id=tracing_id_of(frame)))
 
     async def _get_jwt(self, session: GuestSession, frame: Json) -> None:
@@ -249,5 +248,7 @@ _OBEY: dict[str, Callable[[GuestConnection, GuestSession, Json], Awaitable[None]
     "getAttachment": GuestConnection._get_attachment,
     "deleteAttachment": GuestConnection._delete_attachment,
     "closeSession": GuestConnection._close_session,
+    # These two stand in the published schema's list of actions only; no client sends them.
     "resumeToken": GuestConnection._not_offered,
+    "disconnectCustomer": GuestConnection._not_offered,
 }

@@ -71,10 +71,15 @@ class Deployment:
     agent_typing: bool = True
     uploads: bool = True
     auth_enabled: bool = True
-    auth_required: bool = False
     allow_session_upgrade: bool = True
+    resolve_identities: bool = False
     file_types: list[str] = field(default_factory=lambda: ["image/png", "image/jpeg", "text/plain", "application/pdf"])
     blocked_extensions: list[str] = field(default_factory=lambda: [".exe", ".bat", ".js", ".sh", ".msi", ".com"])
+
+    @property
+    def auth_required(self) -> bool:
+        """Whether guests must sign in before they send: authentication on, and no step-up later."""
+        return self.auth_enabled and not self.allow_session_upgrade
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.mock import guest_jwt
@@ -86,7 +87,7 @@ class World:
         self.key_sets: dict[str, tuple[float | None, dict[str, RSAPublicKey]]] = {}
         self.exchanges: list[Json] = []
         self.agent = AgentSettings()
-        self.channels: dict[str, Json] = {}
+        self.channels: dict[str, Channel] = {}
         self.jwt_key = secrets.token_bytes(32)
         self.require_origin = True
         self.idle_timeout_s: int | None = None
@@ -202,6 +203,22 @@ class World:
         """Return the sign-in whose refresh token this is."""
         return next((grant for grant in self.grants.values() if grant.refresh_token == refresh_token), None)
 
+    def holder_of(self, identifier: Json) -> Contact | None:
+        """Return the contact that holds an identifier `{type, value}`."""
+        wanted = (identifier.get("type"), identifier.get("value"))
+        for contact in self.contacts.values():
+            if any((one.get("type"), one.get("value")) == wanted for one in contact.identifiers):
+                return contact
+        return None
+
+    def contact_of(self, identifier: Json) -> Contact:
+        """Return the contact that holds an identifier, made when nobody does."""
+        contact = self.holder_of(identifier)
+        if contact is None:
+            contact = Contact(self.new_id(), identifiers=[identifier])
+            self.contacts[contact.id] = contact
+        return contact
+
     def live_sessions_of(self, deployment_id: str, subject: str) -> GuestSession | None:
         """Return the running session of a signed-in person on a deployment."""
         return next(
@@ -224,6 +241,15 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
     except ValueError:  # not base64, or not UTF-8 underneath
         return None
     return (name, secret) if separator else None
+
+
+@dataclass(slots=True)
+class Channel:
+    """A notification channel: its end, its topics, and the sockets that listen."""
+
+    expires_at: float
+    topics: list[str] = field(default_factory=list)
+    sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -86,9 +86,10 @@ async def test_a_missing_permission_is_403_with_its_name(
 async def test_a_call_that_needs_a_user_refuses_clients(
     mock: RunningMock, http: aiohttp.ClientSession, bearer: Bearer
 ) -> None:
-    status, body = await call(http, mock, "GET", "/api/v2/users/me", await bearer("reader"))
-    assert (status, body["code"]) == (400, "bad.request")
-    assert "user context" in body["message"]
+    for path in ("/api/v2/users/me", "/api/v2/conversations", "/api/v2/conversations/messages"):
+        status, body = await call(http, mock, "GET", path, await bearer("reader"))
+        assert (status, body["code"]) == (400, "bad.request")
+        assert "user context" in body["message"]
 
 
 async def test_every_answer_tells_the_rate_and_its_correlation_id(

@@ -18,6 +18,8 @@ async def headers(mock: RunningMock, bearer: Bearer) -> dict[str, str]:
         "webDeployments:deployment:view",
         "webDeployments:deployment:edit",
         "webDeployments:configuration:view",
+        "webDeployments:identityResolution:view",
+        "webDeployments:identityResolution:edit",
     }
     return await bearer("powerless")
 
@@ -59,3 +61,14 @@ async def test_changed_domains_count_at_once(
     both = {"allowedDomains": ["x.example"], "allowAllDomains": True}
     async with http.put(url, json=both, headers=headers) as answer:
         assert answer.status == 400
+
+
+async def test_identity_resolution_is_switched_on(
+    mock: RunningMock, http: aiohttp.ClientSession, headers: dict[str, str]
+) -> None:
+    path = f"/deployments/{DEFAULT_DEPLOYMENT}/identityresolution"
+    assert (await get(http, mock, path, headers))[1] == {"resolveIdentities": False}
+    for body, status in (({"resolveIdentities": True}, 200), ({}, 400)):
+        async with http.put(mock.endpoints.api + BASE + path, json=body, headers=headers) as answer:
+            assert answer.status == status
+    assert mock.world.deployments[DEFAULT_DEPLOYMENT].resolve_identities

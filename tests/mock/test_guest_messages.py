@@ -147,7 +147,7 @@ async def test_typing_leaves_no_trace_and_must_be_enabled(guest: GuestMaker, moc
 async def test_anonymous_guests_cannot_send_where_authentication_is_required(
     guest: GuestMaker, mock: RunningMock
 ) -> None:
-    mock.world.deployments[DEFAULT_DEPLOYMENT].auth_required = True
+    mock.world.deployments[DEFAULT_DEPLOYMENT].allow_session_upgrade = False
     one = await guest()
     frame = await one.say("hello")
     assert frame["code"] == 403

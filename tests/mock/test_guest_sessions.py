@@ -170,6 +170,19 @@ async def test_logging_out_tells_all_connections(guest: GuestMaker, mock: Runnin
     assert (await one.say("x"))["code"] == 4007
 
 
+async def test_identity_resolution_links_the_person_to_one_contact(guest: GuestMaker, mock: RunningMock) -> None:
+    mock.world.deployments[DEFAULT_DEPLOYMENT].resolve_identities = True
+    one = await guest()
+    await one.say("anonymous first")
+    await authenticate(one, signed_in(mock, "ana"))
+    (contact,) = mock.world.contacts.values()
+    assert contact.identifiers == [{"type": "ExternalId", "value": "ana"}]
+    (conversation,) = mock.world.conversations.values()
+    assert conversation.external_contact_id == contact.id
+    await authenticate(await guest(configure=False), signed_in(mock, "ana"))
+    assert len(mock.world.contacts) == 1
+
+
 async def test_journey_context_is_kept(guest: GuestMaker, mock: RunningMock) -> None:
     one = await guest(configure=False)
     await one.configure(journeyContext={"customer": {"id": "c", "idType": "cookie"}})

@@ -134,6 +134,7 @@ async def test_get_configuration_tells_what_the_deployment_allows(guest: GuestMa
 async def test_what_only_the_schema_names_is_not_offered(guest: GuestMaker) -> None:
     one = await guest()
     assert (await one.ask("resumeToken"))["code"] == 4000
+    assert (await one.ask("disconnectCustomer"))["code"] == 4000
     assert (await one.configure(resumeToken="x"))["code"] == 4000
 
 

@@ -1,6 +1,6 @@
 """The records of the world."""
 
-from gateway.mock.model import AccessToken, Client, GuestGrant, OidcIntegration, Secret
+from gateway.mock.model import AccessToken, Client, Deployment, GuestGrant, OidcIntegration, Secret
 
 
 def test_no_record_shows_its_secret() -> None:
@@ -15,3 +15,9 @@ def test_no_record_shows_its_secret() -> None:
 
 def test_a_client_covers_all_divisions_unless_told() -> None:
     assert Client("x", "id", []).divisions == {"*"}
+
+
+def test_guests_must_sign_in_where_authentication_is_on_without_step_up() -> None:
+    assert Deployment("d", auth_enabled=True, allow_session_upgrade=False).auth_required
+    assert not Deployment("d", auth_enabled=True, allow_session_upgrade=True).auth_required
+    assert not Deployment("d", auth_enabled=False, allow_session_upgrade=False).auth_required
