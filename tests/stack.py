@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gateway.config.compile import Compiled, compile_config
 from gateway.config.load import load
 from gateway.config.shipped import shipped_config
 from gateway.mock.server import MockSettings, RunningMock, running_mock
+from gateway.observe.audit import records
 
 PAGE = "http://127.0.0.1:8088"
 SITE = "shop"
@@ -62,13 +64,15 @@ class Stack:
             assert answer.status in {200, 201}, found
             return found
 
-    def actions(self) -> list[str]:
-        """The actions in the audit log, oldest first, without those of the log about itself."""
-        return [
-            str(r["event.action"])
-            for r in self.gateway.audit.tail(500)
-            if not str(r["event.action"]).startswith("audit.")
-        ]
+    async def records(self) -> list[dict[str, Any]]:
+        """The audit log, oldest first, without the records of the log about itself; waits until all are on disk."""
+        await self.gateway.audit.grant(records.audit_read(at=time.time(), query="a test", count=0))
+        tail: list[dict[str, Any]] = self.gateway.audit.tail(500)
+        return [record for record in tail if not str(record["event.action"]).startswith("audit.")]
+
+    async def actions(self) -> list[str]:
+        """The actions of `records`."""
+        return [str(record["event.action"]) for record in await self.records()]
 
 
 def compiled(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Compiled:
@@ -100,4 +104,6 @@ async def whole_stack(
         surroundings = Surroundings(directory, clock=clock) if clock is not None else Surroundings(directory)
         jar = aiohttp.DummyCookieJar()
         async with running(config, surroundings) as run, aiohttp.ClientSession(cookie_jar=jar) as client:
+            await run.gateway.tokens.warm_up()
+            await run.gateway.token_watch.close()  # so that no record of the start comes in between
             yield Stack(run.gateway, mock, run.url, run.admin_url, client)

@@ -11,4 +11,4 @@ async def test_the_stack_answers(tmp_path: Path) -> None:
     async with whole_stack(tmp_path) as stack:
         session = await stack.session()
         assert session["guest"]["verified"] is False
-        assert stack.actions()[-1] == "session.issued"
+        assert (await stack.actions())[-1] == "session.issued"

@@ -48,7 +48,7 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
         _put(data, override.path, override.value)
         origins[override.path] = f"environment {override.name}"
     for key, value in (flags or {}).items():
-        where: shape.Path = tuple(key.split("."))
+        where = _flag_path(key, data)
         _put(data, where, value)
         origins[where] = "flag"
     config = _validate(data, list(overrides.faults))
@@ -75,6 +75,22 @@ def _read(path: Path) -> dict[str, Any]:
         match = _AT_LINE.fullmatch(str(fault))
         where, what = (match["where"], match["what"]) if match else ("", str(fault))
         raise ConfigFault([(f"{path}, {where}" if where else str(path), f"is not TOML: {what}")]) from fault
+
+
+def _flag_path(key: str, data: dict[str, Any]) -> shape.Path:
+    """The path of a dotted key; where the data has a list, the part is an index. Raises `ConfigFault` beyond its end."""
+    path: list[str | int] = []
+    node: Any = data
+    for part in key.split("."):
+        if isinstance(node, list):
+            if not part.isdecimal() or int(part) >= len(node):
+                raise ConfigFault([(key, f"{part} is no index of a list of {len(node)}")])
+            path.append(int(part))
+            node = node[int(part)]
+        else:
+            path.append(part)
+            node = node.get(part) if isinstance(node, dict) else None
+    return tuple(path)
 
 
 def _put(data: dict[str, Any], path: shape.Path, value: object) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.load import Loaded, load
+from gateway.config.shipped import shipped_config
 from gateway.errors import ConfigFault
 
 SITE = """
@@ -99,3 +100,14 @@ def test_a_plain_secret_stays_out_of_every_repr(tmp_path: Path) -> None:
     )
     assert "canary" not in repr(got)
     assert "canary" not in str(got.config)
+
+
+def test_a_flag_reaches_into_a_list_by_its_index() -> None:
+    loaded = load(shipped_config(), {}, {"sites.shop.visitors.issuers.0.one_use": True})
+    assert loaded.config.sites["shop"].visitors.issuers[0].one_use
+
+
+@pytest.mark.parametrize("index", ["9", "first", "-1"])
+def test_a_flag_beyond_a_list_is_a_fault(index: str) -> None:
+    with pytest.raises(ConfigFault, match="no index"):
+        load(shipped_config(), {}, {f"sites.shop.visitors.issuers.{index}.one_use": True})
