@@ -174,7 +174,7 @@ def check_origin(header: str | None, rules: OriginRules) -> str:
         return header
     if origin.scheme == "http" and rules.lists(origin.secure_twin()):
         raise Refusal(errors.ORIGIN_INSECURE, f"{origin.secure_twin().serialise()} is listed, {header} is not")
-    raise Refusal(errors.ORIGIN_NOT_ALLOWED, f"{header} is not listed")
+    raise Refusal(errors.ORIGIN_NOT_ALLOWED, f"the origin {header} is not listed")
 
 
 def cors_headers(allowed_origin: str | None) -> dict[str, str]:

@@ -188,7 +188,7 @@ def test_there_are_as_many_look_alikes_as_the_bar_asks_for() -> None:
         ("null", errors.ORIGIN_NULL, ""),
         ("http://shop.example", errors.ORIGIN_INSECURE, "https://shop.example is listed"),
         ("http://www.shop.example", errors.ORIGIN_INSECURE, "https://www.shop.example is listed"),
-        ("http://evil.test", errors.ORIGIN_NOT_ALLOWED, "http://evil.test is not listed"),
+        ("http://evil.test", errors.ORIGIN_NOT_ALLOWED, "the origin http://evil.test is not listed"),
         ("shop.example", errors.ORIGIN_MALFORMED, "bare host name"),
         ("https://Shop.example", errors.ORIGIN_MALFORMED, "lower case"),
         ("https://shop.example/", errors.ORIGIN_MALFORMED, "not scheme://host"),

@@ -1,0 +1,91 @@
+"""The demo, as a visitor lives it: Chromium, the shop, the gateway and the mock Genesys, nothing replaced."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.journeys.stage import Stage
+from tests.journeys.window import window_of
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
+
+
+async def test_an_anonymous_guest_writes_and_gets_the_agents_answer(stage: Stage, browser: Browser) -> None:
+    """Open the chat, write, read the answer; Genesys sees a guest that the gateway calls unverified."""
+    async with window_of(browser) as window:
+        await window.open_chat(stage.shop.url)
+        await window.write("Is the ink waterproof?")
+        await window.hears("You said: Is the ink waterproof?")
+        assert stage.guest_texts() == ["Is the ink waterproof?"]
+        attributes = stage.conversation().custom_attributes
+        assert attributes["gateway.verified"] == "false"
+        assert attributes["gateway.site"] == "shop"
+        assert window.ours == []
+
+
+async def test_signing_in_keeps_the_conversation_and_shows_the_agent_a_verified_pseudonym(
+    stage: Stage, browser: Browser
+) -> None:
+    """The agent's side has the same conversation, now of a verified guest, and no name, e-mail or Zendesk id."""
+    async with window_of(browser) as window:
+        await window.open_chat(stage.shop.url)
+        await window.write("Hello")
+        await window.hears("You said: Hello")
+        before = dict(stage.conversation().custom_attributes)
+        await window.page.get_by_role("button", name="Sign in as Ada").click()
+        await expect(window.status).to_have_text("Signed in")
+        await window.write("Now it is me")
+        await window.hears("You said: Now it is me")
+
+        assert len(stage.mock.world.conversations) == 1
+        after = stage.conversation().custom_attributes
+        assert (before["gateway.verified"], after["gateway.verified"]) == ("false", "true")
+        assert after["gateway.guest"] != before["gateway.guest"]
+        assert "customer-1815" not in str(after)
+        assert "ada@shop.example" not in str(after)
+        assert stage.guest_texts() == ["Hello", "Now it is me"]
+        methods = [one["gateway.auth.method"] for one in await stage.settled_audit() if one["event.action"] == "session.issued"]
+        assert "anonymous" in methods
+        assert "zendesk-messaging" in methods
+
+
+async def test_a_reload_brings_the_conversation_back(stage: Stage, browser: Browser) -> None:
+    """The history comes through the gateway with a handle, and nothing is said twice."""
+    async with window_of(browser) as window:
+        await window.open_chat(stage.shop.url)
+        await window.write("Remember me")
+        await window.hears("You said: Remember me")
+        await window.page.reload()
+        await window.page.get_by_role("button", name="Open chat").click()
+        await window.hears("You said: Remember me")
+        assert stage.guest_texts() == ["Remember me"]
+
+
+@pytest.mark.parametrize(
+    ("link", "shows"),
+    [("Metrics", "gateway_http_requests_total"), ("Audit", "session.issued"), ("The other side", "Look behind me")],
+)
+async def test_the_page_links_to_what_happened_behind(stage: Stage, browser: Browser, link: str, shows: str) -> None:
+    """Each link of the page opens, and shows this very visit."""
+    async with window_of(browser) as window:
+        await window.open_chat(stage.shop.url)
+        await window.write("Look behind me")
+        await window.hears("You said: Look behind me")
+        await window.page.get_by_role("link", name=link, exact=True).click()
+        await expect(window.page.locator("body")).to_contain_text(shows)
+
+
+async def test_a_page_of_an_origin_that_is_not_listed_is_told_once_and_unharmed(stage: Stage, browser: Browser) -> None:
+    """The same shop at another port: one console line with reason and request id, a refusal on record."""
+    async with window_of(browser) as window:
+        await window.page.goto(stage.stranger.url)
+        await window.page.get_by_role("button", name="Open chat").click()
+        await window.until(lambda: bool(window.ours))
+        await expect(window.page.get_by_text("Chat is not available right now.")).to_be_visible()
+        await window.page.get_by_role("button", name="Sign in as Ada").click()  # the page itself still works
+        await expect(window.page.locator("#visitor")).to_have_text("Ada Lovelace")
+        assert len(window.ours) == 1
+        assert stage.mock.world.conversations == {}
+        denied = [one for one in await stage.settled_audit() if one["event.action"] == "origin.denied"]
+        assert {one["event.reason"] for one in denied} == {"origin.not_allowed"}
