@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from gateway.upstream.answer import Answer
 from gateway.upstream.breaker import Admission, Breaker
 from gateway.upstream.budget import RetryBudget
-from gateway.upstream.connection import Connection
 from gateway.upstream.dial import Dialler, default_tls
 from gateway.upstream.faults import UPSTREAM_IS_ILL, FaultKind, UpstreamFault
 from gateway.upstream.framing import Header, write_head
@@ -158,8 +157,13 @@ class HttpLeg:
         if self._budget is not None:
             self._budget.earn()
         try:
-            connection = pool.take() or await pool.acquire(deadline)
-            return await self._send(connection, method, head, body, body_length, deadline)
+            connection = pool.take()
+            if connection is None:
+                connection = await pool.acquire(deadline)
+            if isinstance(body, bytes):
+                return await connection.exchange(method, head, body, deadline)
+            chunked, ask_first = body_length is None, self._asks_first(body_length)
+            return await connection.exchange_stream(method, head, body, deadline, chunked=chunked, ask_first=ask_first)
         except UpstreamFault as fault:
             if idempotent is None or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
                 raise
@@ -168,22 +172,6 @@ class HttpLeg:
             self._observer.retried(fault.kind)
         connection = await pool.acquire(deadline, fresh=True)
         return await connection.exchange(method, head, body, deadline)
-
-    async def _send(
-        self,
-        connection: Connection,
-        method: str,
-        head: bytes,
-        body: bytes | AsyncIterator[bytes],
-        body_length: int | None,
-        deadline: float,
-    ) -> Answer:
-        """One attempt on one connection."""
-        if isinstance(body, bytes):
-            return await connection.exchange(method, head, body, deadline)
-        return await connection.exchange_stream(
-            method, head, body, deadline, chunked=body_length is None, ask_first=self._asks_first(body_length)
-        )
 
     def _admit(self, breaker: Breaker, now: float) -> Admission:
         """Ask the breaker; raises UpstreamFault(breaker_open)."""
