@@ -91,7 +91,7 @@ export const languages = {
 /** The words for a locale such as `de-AT`: that language's, else English, with the site's own on top. */
 export function wordsFor(locale, texts = {}) {
   const code = (locale ?? "").toLowerCase().split(/[-_]/)[0];
-  const lang = languages[code] ? code : "en";
+  const lang = Object.hasOwn(languages, code) ? code : "en";
   const words = { ...languages[lang], ...texts };
   const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   return { lang, dir: RIGHT_TO_LEFT.has(lang) ? "rtl" : "ltr", say };

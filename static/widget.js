@@ -48,7 +48,7 @@
       const go = () => Promise.resolve(chat).then(act).then(() => resolve({ ok: true }), (problem) => {
         const { code = "widget.fault", message: detail, status, requestId } = problem;
         fail({ code, detail, status, requestId });
-        resolve({ ok: false, code, detail, requestId });
+        resolve({ ok: false, code, detail, status, requestId });
       });
       if (chat) go(); else waiting.push(go);
     });

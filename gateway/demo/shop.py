@@ -57,7 +57,7 @@ def origin_of(url: str) -> str:
 
 
 def content_security_policy(settings: ShopSettings, nonce: str) -> str:
-    """The header of the shop's pages: nothing runs, is fetched or is styled unless it is named here or carries the nonce."""
+    """The header of the shop's pages: what is not named here, or carries the nonce, neither runs nor is fetched."""
     gateway = origin_of(settings.widget_url)
     socket = "ws" + gateway.removeprefix("http")
     files = origin_of(settings.mock_url)  # where a presigned upload goes
@@ -66,7 +66,7 @@ def content_security_policy(settings: ShopSettings, nonce: str) -> str:
             "default-src 'none'",
             f"script-src 'nonce-{nonce}' 'strict-dynamic'",
             f"style-src 'nonce-{nonce}'",
-            f"img-src 'self' https: {gateway} {files}",
+            f"img-src 'self' data: https: {gateway} {files}",
             f"connect-src 'self' {gateway} {socket} {files}",
             "form-action 'self'",
             "base-uri 'none'",
@@ -131,7 +131,7 @@ async def _foreign(request: web.Request) -> web.Response:
     port = settings.port + 1 if settings.port else 8089
     text = (
         "An origin is scheme, host and port together. Run this same shop at another port, for example "
-        f"http://{settings.host}:{port}/, and it is a site that the gateway was not told about: its chat says that it is "
+        f"http://{settings.host}:{port}/, and it is a site unknown to the gateway: its chat says that it is "
         "not available, the console names the reason and a request id, and the audit log holds the refusal.\n"
     )
     return web.Response(text=text)

@@ -55,7 +55,7 @@ class Site:
         gateway = self.gateway.url
         return (
             f"default-src 'none'; script-src 'nonce-{NONCE}' 'strict-dynamic'; connect-src {gateway} ws{gateway[4:]}; "
-            "style-src 'none'; img-src 'none'; require-trusted-types-for 'script'; trusted-types gateway"
+            "style-src 'none'; img-src data:; require-trusted-types-for 'script'; trusted-types gateway"
         )
 
 

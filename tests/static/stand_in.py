@@ -71,6 +71,7 @@ class StandIn:
         self.cors = True
         self.cut_after_storing = 0
         self.cut_before_storing = 0
+        self.genesys_script = ""
         self.answer_message: Callable[[Json], Json | None] | None = None
         self.keep_metadata = True
         self.settings: Json = {}
@@ -229,6 +230,10 @@ class StandIn:
         }
         return web.Response(body=ASSETS.render_script("shop", settings).body, content_type="text/javascript")
 
+    async def genesys(self, _request: web.Request) -> web.Response:
+        """GET /genesys.min.js: what a test put in the place of Genesys' own script."""
+        return web.Response(text=self.genesys_script, content_type="text/javascript")
+
     async def payload(self, request: web.Request) -> web.Response:
         """GET /static/{name}.{hash}.js; a name without a hash is the file itself, for tests that import it."""
         name = request.match_info["name"]
@@ -333,6 +338,7 @@ class StandIn:
                 web.get(f"{site}/api/v2/webmessaging/messages", self.history),
                 web.get(f"{site}/v1", self.socket),
                 web.get("/static/{name}", self.payload),
+                web.get("/genesys.min.js", self.genesys),
                 web.put("/put/{id}", self.upload),
                 web.route("OPTIONS", "/{any:.*}", self.beacon),
             ]
