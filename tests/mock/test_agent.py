@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.mock import agent, conversations
 from gateway.mock.agent import scripted
 from gateway.mock.model import DEFAULT_DEPLOYMENT
 from gateway.mock.server import RunningMock
@@ -34,6 +35,28 @@ async def test_bye_ends_the_conversation(guest: GuestMaker, mock: RunningMock) -
     await mock.settle()
     (conversation,) = mock.world.conversations.values()
     assert conversation.ended_by == "agent"
+
+
+async def test_an_agent_stays_silent_when_the_conversation_ended_while_it_typed(
+    guest: GuestMaker, mock: RunningMock
+) -> None:
+    one = await guest()
+    await one.say("hello")
+    (conversation,) = mock.world.conversations.values()
+    await conversations.end(mock.world, conversation, "client closer")
+    await agent.reply(mock.world, conversation, "hello")
+    assert "You said: hello" not in [line.get("text") for line in conversation.messages]
+
+
+async def test_files_and_buttons_are_answered_too(guest: GuestMaker, mock: RunningMock) -> None:
+    mock.world.agent.enabled = True
+    one = await guest()
+    response = {"type": "Button", "text": "Returns", "payload": "returns"}
+    content = [{"contentType": "ButtonResponse", "buttonResponse": response}]
+    await one.ask("onMessage", message={"type": "Structured", "content": content})
+    await mock.settle()
+    (conversation,) = mock.world.conversations.values()
+    assert conversation.messages[-1]["text"] == "You said: Returns"
 
 
 async def test_an_agent_that_is_switched_off_is_silent(guest: GuestMaker) -> None:

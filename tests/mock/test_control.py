@@ -1,9 +1,12 @@
 """The control port's orders."""
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 
 from gateway.mock.control import ORDERS
+from gateway.mock.faults import EXCHANGE_KINDS, FRAME_KINDS
 from gateway.mock.model import DEFAULT_DEPLOYMENT
 from gateway.mock.server import RunningMock
 from tests.mock.conftest import Bearer, GuestMaker, Json
@@ -158,3 +161,11 @@ def test_every_promised_order_is_in_the_table() -> None:
         "GET /world",
     )
     assert set(promised) <= ORDERS.keys()
+
+
+def test_the_documentation_names_every_order_and_every_fault() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "mock.md").read_text()
+    for route in ORDERS:
+        assert route in text or route == "GET /", route
+    for kind in (*EXCHANGE_KINDS, *FRAME_KINDS):
+        assert f"`{kind}`" in text, kind

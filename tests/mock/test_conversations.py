@@ -48,6 +48,16 @@ async def test_guests_are_not_told_where_the_deployment_does_not(guest: GuestMak
     assert one.pushed == []
 
 
+async def test_one_end_writes_one_disconnect_into_the_transcript(guest: GuestMaker, mock: RunningMock) -> None:
+    one = await guest()
+    await one.say("first")
+    assert (await one.presence("Join"))["code"] == 200
+    (first,) = mock.world.conversations.values()
+    await conversations.end(mock.world, first, "agent")
+    kinds = [line["events"][0]["presence"]["type"] for line in first.messages if line.get("events")]
+    assert kinds == ["Join", "Disconnect"]
+
+
 async def test_a_conversation_ends_once(guest: GuestMaker, mock: RunningMock) -> None:
     one = await guest()
     await one.say("first")

@@ -69,6 +69,12 @@ async def test_other_forms_are_refused(
     assert (await ask(http, mock, form, basic("reader")))[1]["error"] == error
 
 
+async def test_a_malformed_form_is_refused(mock: RunningMock, http: aiohttp.ClientSession, basic: Basic) -> None:
+    headers = {**basic("reader"), "Content-Type": "application/x-www-form-urlencoded"}
+    async with http.post(f"{mock.endpoints.login}/oauth/token", data="grant_type", headers=headers) as answer:
+        assert (await answer.json())["description"] == "malformed form"
+
+
 async def test_json_is_no_form(mock: RunningMock, http: aiohttp.ClientSession, basic: Basic) -> None:
     async with http.post(f"{mock.endpoints.login}/oauth/token", json=FORM, headers=basic("reader")) as answer:
         assert (await answer.json())["error"] == "invalid_request"
