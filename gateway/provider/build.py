@@ -1,4 +1,4 @@
-"""Compiled configuration into the provider's own registries' entries: secrets become digests here.
+"""Compiled configuration into the provider's own values: entries of its registries, lives, the key ring.
 
 Leaves reading and judging the configuration to `config`. Rule kept: behind this file no secret of a client or backend
 exists in the clear.
@@ -7,12 +7,16 @@ exists in the clear.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from gateway.config.compile import CompiledBackend, CompiledParty
+from gateway.config.model import Oidc
 from gateway.policy.assertions import read_public_key
 from gateway.policy.oauth_forms import secret_digest
 from gateway.provider.backends import BackendRules, key_digest
+from gateway.provider.keys import KeyRing, keep_s
 from gateway.provider.parties import RelyingParty
+from gateway.provider.tokens import Lives
 
 
 def backend_rules(backends: Iterable[CompiledBackend]) -> list[BackendRules]:
@@ -43,3 +47,19 @@ def relying_parties(parties: Iterable[CompiledParty]) -> list[RelyingParty]:
         )
         for party in parties
     ]
+
+
+def lives_of(oidc: Oidc) -> Lives:
+    """How long codes and tokens live."""
+    return Lives(
+        code_s=oidc.code_s,
+        access_token_s=oidc.access_token_s,
+        id_token_s=oidc.id_token_s,
+        refresh_s=oidc.refresh_s,
+        refresh_grace_s=oidc.refresh_grace_s,
+    )
+
+
+def key_ring(oidc: Oidc, directory: Path) -> KeyRing:
+    """The ring of signing keys; `directory`: the configuration file's own, to which keys_dir is relative."""
+    return KeyRing(directory / oidc.keys_dir, keep_s=keep_s(oidc.id_token_s, oidc.publish_ahead_s))

@@ -145,6 +145,7 @@ class Bench:
     counted: list[str] = field(default_factory=list)
     lives: Lives = field(default_factory=Lives)
     response_iss: bool = False
+    issuer: str = ISSUER
 
     def __post_init__(self) -> None:
         self.ring.ensure(self.clock.now)
@@ -152,9 +153,9 @@ class Bench:
 
     def node(self) -> Provider:
         """Another process over the same store and keys."""
-        backends = Backends([backend("servicenow", "servicenow-key")], self.store, self.entropy, {ISSUER})
+        backends = Backends([backend("servicenow", "servicenow-key")], self.store, self.entropy, {self.issuer})
         return Provider(
-            ISSUER, self.lives, backends=backends, parties=RelyingParties([GENESYS, OTHER_PARTY]), ring=self.ring,
+            self.issuer, self.lives, backends=backends, parties=RelyingParties([GENESYS, OTHER_PARTY]), ring=self.ring,
             store=self.store, sessions=self.people, admits=self.desk, trail=self.trail, entropy=self.entropy,
             count=self.counted.append, response_iss=self.response_iss,
         )  # fmt: skip

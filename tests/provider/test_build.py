@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.config.compile import CompiledBackend, CompiledParty
+from gateway.config.model import Oidc
 from gateway.config.secrets import Secret
 from gateway.policy import decision
 from gateway.policy.oauth_forms import secret_digest
-from gateway.provider.build import backend_rules, relying_parties
+from gateway.provider.build import backend_rules, key_ring, lives_of, relying_parties
+from gateway.provider.tokens import Lives
+from tests.provider.parts import NOW
 
 CALLER = decision.Backend("crm", frozenset({"shop"}), frozenset({"close"}))
 PEM = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -48,3 +52,20 @@ def test_a_relying_party_keeps_everything_but_its_secrets() -> None:
         ("https://x/cb",),
         frozenset({"shop"}),
     )
+
+
+def test_lives_are_those_of_the_configuration() -> None:
+    assert lives_of(Oidc()) == Lives()
+    oidc = Oidc(code_s=30, access_token_s=1200, id_token_s=60, refresh_s=0, refresh_grace_s=0)
+    assert lives_of(oidc) == Lives(30, 1200, 60, 0, 0)
+
+
+def test_the_key_ring_stands_beside_the_configuration(tmp_path: Path) -> None:
+    oidc = Oidc(keys_dir="keys", publish_ahead_s=100, id_token_s=60)
+    ring = key_ring(oidc, tmp_path)
+    ring.ensure(NOW)
+    assert (tmp_path / "keys" / "ring.json").is_file()
+    old = ring.overview(NOW)[0][0].kid
+    ring.rotate(NOW, oidc.publish_ahead_s)
+    assert old in str(ring.jwks(NOW + 100 + 159))
+    assert old not in str(ring.jwks(NOW + 100 + 160))

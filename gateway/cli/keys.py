@@ -1,0 +1,115 @@
+"""`gateway keys list|rotate|withdraw`: the signing keys of the OpenID provider's id_tokens.
+
+Leaves the ring to `gateway.provider.keys`; running gateways notice a change by themselves. The keys of the audit log
+are `gateway audit`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from gateway.cli.exits import CommandFault, Exit
+from gateway.cli.options import config_option, load_config, output_option, print_json
+from gateway.config.load import Loaded
+from gateway.policy.signing_keys import KeyEntry, Phase
+from gateway.provider.build import key_ring
+from gateway.provider.key_files import KeyRingFault
+from gateway.provider.keys import KeyRing
+
+_SAYS: Final = {
+    Phase.NEXT: "is published, signs from {signs_from}",
+    Phase.CURRENT: "signs since {signs_from}",
+    Phase.RETIRED: "signs no more, still published",
+    Phase.GONE: "is neither published nor used",
+}
+
+
+@click.group()
+def keys() -> None:
+    """Signing keys of the id_tokens: list, rotate, withdraw.
+
+    Running gateways that share the directory notice each change by themselves; nothing is restarted.
+    """
+
+
+@keys.command("list")
+@config_option
+@output_option
+def list_keys(config_path: Path | None, settings: tuple[str, ...], output: str) -> None:
+    """Show every key with its phase: next, current or retired."""
+    ring, _ = _ring(config_path, settings)
+    now = time.time()
+    try:
+        found = ring.overview(now)
+    except KeyRingFault as fault:
+        raise _fault(fault) from fault
+    if output == "json":
+        print_json({"keys": [_row(entry, phase) for entry, phase in found]})
+        return
+    for entry, phase in found:
+        click.echo(f"{entry.kid}  {phase.value:8}{_SAYS[phase].format(signs_from=_moment(entry.signs_from))}")
+    if not found:
+        click.echo("There are no keys yet; the gateway makes the first when it starts.", err=True)
+
+
+@keys.command()
+@config_option
+@output_option
+@click.option("--now", "at_once", is_flag=True, help="Let the waiting key, or a new one, sign from now on.")
+def rotate(config_path: Path | None, settings: tuple[str, ...], output: str, at_once: bool) -> None:
+    """Publish a new key that will sign after [oidc] publish_ahead_s (a day), when every relying party knows it.
+
+    --now is for a key that may have leaked: relying parties that keep the key set cached refuse new sign-ins until
+    they fetch it again. Then `gateway keys withdraw` the old one.
+    """
+    ring, loaded = _ring(config_path, settings)
+    now = time.time()
+    try:
+        entry = ring.rotate_now(now) if at_once else ring.rotate(now, loaded.config.oidc.publish_ahead_s)
+    except KeyRingFault as fault:
+        raise _fault(fault) from fault
+    phase = Phase.CURRENT if entry.signs_from <= now else Phase.NEXT
+    if output == "json":
+        print_json(_row(entry, phase))
+    else:
+        click.echo(f"{entry.kid} {_SAYS[phase].format(signs_from=_moment(entry.signs_from))}")
+
+
+@keys.command()
+@config_option
+@click.argument("kid")
+def withdraw(config_path: Path | None, settings: tuple[str, ...], kid: str) -> None:
+    """Unpublish key KID at once because it is no longer to be trusted; what it signed is refused from then on."""
+    ring, _ = _ring(config_path, settings)
+    try:
+        ring.withdraw(kid, time.time())
+    except KeyRingFault as fault:
+        raise _fault(fault) from fault
+    click.echo(f"{kid} {_SAYS[Phase.GONE]}")
+
+
+def _ring(config_path: Path | None, settings: tuple[str, ...]) -> tuple[KeyRing, Loaded]:
+    loaded = load_config(config_path, settings)
+    return key_ring(loaded.config.oidc, loaded.directory), loaded
+
+
+def _row(entry: KeyEntry, phase: Phase) -> dict[str, object]:
+    return {
+        "kid": entry.kid,
+        "phase": phase.value,
+        "created_at": _moment(entry.created_at),
+        "signs_from": _moment(entry.signs_from),
+    }
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _fault(fault: KeyRingFault) -> CommandFault:
+    return CommandFault(Exit.FAILED, "keys.ring", f"{fault}.", "See [oidc] keys_dir.")

@@ -1,0 +1,77 @@
+"""`gateway keys`: rotation as an operator does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.exits import Exit
+from gateway.cli.main import run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text('version = 1\ndev = true\n[oidc]\nkeys_dir = "signing"\n')
+    return path
+
+
+def listed(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    assert run(["keys", "list", "-o", "json", "--config", str(config)]) == Exit.OK
+    keys: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["keys"]
+    return keys
+
+
+def test_before_the_first_key_the_list_is_empty_and_says_why(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["keys", "list", "--config", str(config)]) == Exit.OK
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "no keys yet" in told.err
+
+
+def test_a_rotation_publishes_a_key_that_waits(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["keys", "rotate", "--config", str(config)]) == Exit.OK
+    assert "signs since" in capsys.readouterr().out
+    assert run(["keys", "rotate", "-o", "json", "--config", str(config)]) == Exit.OK
+    waiting = json.loads(capsys.readouterr().out)
+    assert waiting["phase"] == "next"
+    assert [key["phase"] for key in listed(config, capsys)] == ["current", "next"]
+    assert run(["keys", "rotate", "--config", str(config)]) == Exit.FAILED
+    assert "keys.ring" in capsys.readouterr().err
+
+
+def test_a_leaked_key_is_replaced_and_withdrawn(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["keys", "rotate", "--config", str(config)])
+    capsys.readouterr()
+    (leaked,) = listed(config, capsys)
+    assert run(["keys", "withdraw", leaked["kid"], "--config", str(config)]) == Exit.FAILED
+    assert "rotate --now first" in capsys.readouterr().err
+    assert run(["keys", "rotate", "--now", "--config", str(config)]) == Exit.OK
+    assert run(["keys", "withdraw", leaked["kid"], "--config", str(config)]) == Exit.OK
+    capsys.readouterr()
+    (left,) = listed(config, capsys)
+    assert left["phase"] == "current"
+    assert left["kid"] != leaked["kid"]
+    assert not list((config.parent / "signing").glob(f"key-{leaked['kid']}.pem"))
+
+
+def test_the_list_says_what_each_key_does(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["keys", "rotate", "--config", str(config)])
+    run(["keys", "rotate", "--config", str(config)])
+    capsys.readouterr()
+    assert run(["keys", "list", "--config", str(config)]) == Exit.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert ["current signs since" in lines[0], "is published, signs from" in lines[1]] == [True, True]
+
+
+def test_a_damaged_ring_is_one_clear_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["keys", "rotate", "--config", str(config)])
+    (config.parent / "signing" / "ring.json").write_text("{")
+    capsys.readouterr()
+    for command in (["keys", "list"], ["keys", "rotate"], ["keys", "rotate", "--now"], ["keys", "withdraw", "x"]):
+        assert run([*command, "--config", str(config)]) == Exit.FAILED
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("gateway: keys.ring: the list of signing keys is damaged")
