@@ -68,11 +68,13 @@ class Answer:
         return self.plan.length
 
     async def read(self, max_bytes: int) -> bytes:
-        """Return the whole body. Raises UpstreamFault when it is cut, late, or longer than `max_bytes`."""
+        """Return the whole body. Raises UpstreamFault when it is cut, late, or longer than `max_bytes`.
+
+        Cancelled, it gives the answer up.
+        """
         length = self.plan.length
         if length is not None and length > max_bytes:
-            self.abort()
-            raise UpstreamFault(FaultKind.PROTOCOL, "body above the limit", request_sent=True, answer_seen=True)
+            raise self._too_long()
         taken: list[bytes] = []
         size = 0
         while True:
@@ -81,13 +83,21 @@ class Answer:
                 size += len(chunk)
                 taken.append(chunk)
             if size > max_bytes:
-                self.abort()
-                raise UpstreamFault(FaultKind.PROTOCOL, "body above the limit", request_sent=True, answer_seen=True)
+                raise self._too_long()
             if self._complete:
                 return taken[0] if len(taken) == 1 else b"".join(taken)
             if self._fault is not None:
                 raise self._fault
-            await self.changed()
+            try:
+                await self.changed()
+            except asyncio.CancelledError:
+                self.abort()
+                raise
+
+    def _too_long(self) -> UpstreamFault:
+        """Give the answer up because of its length; returns the fault to raise."""
+        self.abort()
+        return UpstreamFault(FaultKind.PROTOCOL, "body above the limit", request_sent=True, answer_seen=True)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body piece by piece as it comes. Raises UpstreamFault when it is cut; left early, it aborts."""

@@ -146,6 +146,10 @@ class RestRelay:
             self._cache.put(key, KeptAnswer(answer.status, tuple(answer.headers), answer.body), route.cache_s)
         return answer
 
+    def forget_answers(self) -> None:
+        """Empty the cache; called when the configuration changes."""
+        self._cache.clear()
+
     async def _as_guest(self, call: _Call, guest_jwt: str | None) -> RelayAnswer:
         """Call with the guest's own Genesys JWT, or with nothing where the operation asks for nothing."""
         if (call.route.auth == "webmessaging-jwt") != (guest_jwt is not None):

@@ -239,6 +239,7 @@ class TokenBroker:
         """Get a token and enter it, or enter the failure; the state never stays `fetching`."""
         asked_at = self._clock()
         outcome: Granted | Denied = Denied(FetchFailure.UNREACHABLE)
+        wanted = True
         self._observer.fetch_started(entry.key)
         try:
             outcome, asked_at, previous = await self._ask_in_turn(entry)
@@ -248,8 +249,12 @@ class TokenBroker:
                     outcome = Denied(FetchFailure.WRONG_ORGANIZATION)
                 else:
                     entry.bearer, entry.previous_secret = bearer, previous
+        except asyncio.CancelledError:
+            wanted = False  # by replace() or close(): nobody uses this entry any more
+            raise
         finally:
-            self._enter(entry, outcome, asked_at)
+            if wanted:
+                self._enter(entry, outcome, asked_at)
 
     def _enter(self, entry: _Entry, outcome: Granted | Denied, asked_at: float) -> None:
         """Move the state by what came."""

@@ -87,3 +87,12 @@ async def test_leaving_a_complete_answer_leaves_its_connection_alone() -> None:
         answer.finish()
     answer.abort()
     assert wire.asked == []
+
+
+async def test_reader_who_leaves_gives_the_answer_up() -> None:
+    wire = Wire()
+    reading = asyncio.create_task(answer_on(wire).read(9))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait({reading})
+    assert (reading.cancelled(), wire.asked) == (True, ["abandon"])

@@ -301,6 +301,9 @@ async def test_route_with_cache_asks_once_per_target_and_language() -> None:
         assert len(it.seen) == 4
         clock[0] = 10.0
         assert (await it.call(one)).from_cache is False
+        assert (await it.call(one)).from_cache is True
+        it.relay.forget_answers()
+        assert (await it.call(one)).from_cache is False
 
 
 async def test_error_is_not_kept() -> None:

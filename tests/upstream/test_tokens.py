@@ -253,8 +253,8 @@ async def test_previous_secret_is_not_tried_when_the_host_is_merely_ill() -> Non
 
 
 async def test_secret_rotated_under_load_loses_nobody() -> None:
-    login = Login(gate=asyncio.Event())
-    broker = broker_of(login, Clock())
+    login, heard = Login(gate=asyncio.Event()), Heard()
+    broker = broker_of(login, Clock(), heard=heard)
     waiting = [asyncio.create_task(value_of(broker)) for _ in range(100)]
     await login.arrived.wait()
     broker.replace([replace(CLOSER, secret="newer-secret")])
@@ -262,6 +262,7 @@ async def test_secret_rotated_under_load_loses_nobody() -> None:
     login.gate.set()
     assert len(set(await asyncio.gather(*waiting))) == 1
     assert login.asked[-1] == ("id-1", "newer-secret")
+    assert not [event for event in heard.events if event.startswith("failed")]
 
 
 async def test_reload_that_changes_nothing_keeps_the_token() -> None:
