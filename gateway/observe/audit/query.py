@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.observe.audit.plan import plan_of
 from gateway.observe.audit.records import iso
 from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments, read_lines
 from gateway.observe.audit.times import parse_time
@@ -83,8 +84,16 @@ def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
 
 
 def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Found]:
+    plan = plan_of(segments)
+    ends = {step.segment: step.end for step in plan.steps}
     for segment in segments:
+        if segment in plan.void:
+            continue
+        end, offset = ends.get(segment), 0
         for line in read_lines(segment.path):
+            if end is not None and offset >= end:
+                break  # void after a fault: the same records stand in the next segment
+            offset += len(line)
             at = line[_TIME].decode("ascii", "replace")
             if not since <= at <= until:
                 continue

@@ -80,7 +80,12 @@ def inclusion_path(before: Edge, leaves: Sequence[bytes], size: int, index: int)
     known = _ranges(before)
 
     def root(start: int, end: int) -> bytes:
-        return known[start, end] if end <= first else root_of(leaves[start - first : end - first])
+        if end <= first:
+            return known[start, end]
+        if start >= first:
+            return root_of(leaves[start - first : end - first])
+        middle = start + _split(end - start)
+        return node(root(start, middle), root(middle, end))
 
     path: list[bytes] = []
     start, end = 0, size
