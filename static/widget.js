@@ -45,12 +45,12 @@
   /** Do it now, or as soon as the chat is there. Resolves to `{ok}`; never rejects, for the page may not look. */
   function run(act) {
     return new Promise((resolve) => {
-      const go = () => Promise.resolve(chat).then(act).then(() => resolve({ ok: true }), (problem) => {
-        const { code = "widget.fault", message: detail, status, requestId } = problem;
+      const refuse = ({ code = "widget.fault", message: detail, status, requestId }) => {
         fail({ code, detail, status, requestId });
         resolve({ ok: false, code, detail, status, requestId });
-      });
-      if (chat) go(); else waiting.push(go);
+      };
+      const go = () => Promise.resolve(chat).then(act).then(() => resolve({ ok: true }), refuse);
+      if (chat) go(); else waiting.push({ go, refuse });
     });
   }
 
@@ -67,7 +67,7 @@
     /** For `data-consent="required"`: nothing is loaded or stored before `true`; `false` takes everything away again. */
     consent(given) {
       consented = given;
-      if (given) start();
+      if (given) { start(); if (chat) api.show(); }
       else if (chat) void run((on) => on.forget());
     },
     push: (...calls) => { for (const [name, ...args] of calls) quietly(() => api[name]?.(...args)); },
@@ -78,8 +78,12 @@
     starting = boot().then((driver) => {
       chat = driver;
       emit("ready");
-      for (const go of waiting.splice(0)) go();
-    }).catch(({ code = "widget.fault", message }) => { starting = null; fail({ code, detail: message }); });
+      for (const { go } of waiting.splice(0)) go();
+    }).catch((why) => {
+      starting = null; // the next call tries again
+      fail({ code: why.code ?? "widget.fault", detail: why.message });
+      for (const { refuse } of waiting.splice(0)) refuse(why);
+    });
   }
 
   const problem = (code, detail) => Object.assign(new Error(detail), { code });
@@ -104,7 +108,8 @@
 
   function load(name) {
     const url = root + settings.payloads[name].url;
-    return import(url).catch(() => { throw problem("payload.unavailable", `${url} was blocked, changed, or could not be reached.`); });
+    const why = `${url} did not load. Is the origin of this page, ${location.origin}, in the site's list? Else it was blocked, changed or not reached.`;
+    return import(url).catch(() => { throw problem("payload.unavailable", why); });
   }
 
   async function bootPanel() {
@@ -118,7 +123,7 @@
       open: () => panel.open(), close: () => panel.close(), show: () => panel.show(), hide: () => panel.hide(),
       signIn: (proof) => client.signIn(proof), signOut: () => client.signOut(), setContext: (given) => client.setContext(given),
       again: () => { if (!panel.isConnected) document.body.append(panel); },
-      forget: async () => { await client.signOut(); panel.hide(); sessionStorage.removeItem(`gateway.${settings.site}`); },
+      forget: () => { panel.hide(); return client.forget(); },
     };
   }
 

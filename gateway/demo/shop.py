@@ -131,8 +131,8 @@ async def _foreign(request: web.Request) -> web.Response:
     port = settings.port + 1 if settings.port else 8089
     text = (
         "An origin is scheme, host and port together. Run this same shop at another port, for example "
-        f"http://{settings.host}:{port}/, and it is a site unknown to the gateway: its chat says that it is "
-        "not available, the console names the reason and a request id, and the audit log holds the refusal.\n"
+        f"http://{settings.host}:{port}/, and it is a site unknown to the gateway: its chat does not start, "
+        "the page is unharmed, one line in the console asks for the origin, and the audit log holds the refusal.\n"
     )
     return web.Response(text=text)
 
