@@ -75,3 +75,34 @@ def test_a_damaged_ring_is_one_clear_line(config: Path, capsys: pytest.CaptureFi
         assert run([*command, "--config", str(config)]) == Exit.FAILED
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("gateway: keys.ring: the list of signing keys is damaged")
+
+
+def actions(config: Path) -> list[str]:
+    """What stands in the audit log, in order."""
+    found: list[tuple[str, str]] = []
+    for path in (config.parent / ".gateway" / "audit").rglob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            found.append((record["@timestamp"], record["event.action"]))
+    return [action for _, action in sorted(found) if not action.startswith("audit.")]
+
+
+def test_who_changes_keys_stands_in_the_audit_log(config: Path) -> None:
+    run(["keys", "rotate", "--config", str(config)])
+    assert sorted(actions(config)) == ["admin.action", "secret.rotated"]
+    run(["keys", "withdraw", "unknown", "--config", str(config)])
+    assert sorted(actions(config)) == ["admin.action", "admin.action", "secret.rotated"]
+
+
+def test_without_a_record_nothing_is_changed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / ".gateway").touch()
+    assert run(["keys", "rotate", "--config", str(config)]) == Exit.FAILED
+    assert "audit" in capsys.readouterr().err
+    assert not (config.parent / "signing").exists()
+
+
+def test_without_a_signing_key_of_the_log_nothing_is_changed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text('version = 1\n[oidc]\nkeys_dir = "signing"\n')
+    assert run(["keys", "rotate", "--config", str(config)]) == Exit.FAILED
+    assert "keys.audit" in capsys.readouterr().err
+    assert not (config.parent / "signing").exists()
