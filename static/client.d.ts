@@ -94,4 +94,6 @@ export class Client {
   signIn(proof: VisitorProof): Promise<void>;
   signOut(): Promise<void>;
   end(): Promise<void>;
+  /** Sign out, and leave nothing in the browser's storage. */
+  forget(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  * Rule kept: what the visitor wrote is sent once, or is shown as not sent; it is never lost in silence.
  */
 import { Connection } from "./connection.js";
+import { Events } from "./events.js";
 import { watchPage } from "./page.js";
 import {
   AFTER_CLOSE, AFTER_REFUSAL, bytesOf, LIMITS, MAX_CONTEXT_BYTES, MAX_TEXT_BYTES, MOST_RESENDS, RESTING, SPARED_BY_TYPING,
@@ -16,7 +17,7 @@ export { Problem };
 
 export class Client {
   #base; #deploymentId; #timing; #random; #debug;
-  #keep; #session; #thread = new Thread(); #listeners = new Map(); #context = {};
+  #keep; #session; #thread = new Thread(); #events = new Events(); #context = {};
   #token = crypto.randomUUID(); // fills the place of Genesys' guest token, which the gateway alone knows
   #paces = Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [name, new Pace(...limit)]));
   #wanted = false; #running = null; #wake = null; // the loop that keeps the connection
@@ -48,16 +49,13 @@ export class Client {
   set draft(text) { this.#keep.put({ draft: text }); }
 
   /** Listen to state, thread, message, typing, guest, left or problem; returns the function that stops listening. */
-  on(event, listener) {
-    const set = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, set.add(listener));
-    return () => { set.delete(listener); };
-  }
+  on(event, listener) { return this.#events.on(event, listener); }
 
   /** Be connected from now on: open or resume the session, and reconnect for as long as this is wanted. */
   connect() {
     if (this.state === "ended") { this.#startNew = true; this.#clear(); }
     this.#wanted = true;
+    this.#keep.open();
     this.#wake?.();
     this.#running ??= this.#run().finally(() => { this.#running = null; });
   }
@@ -100,7 +98,7 @@ export class Client {
 
   /** Read a page of the history into the thread, newest page first; resolves to true when there are older ones. */
   async history(pageNumber = 1) {
-    await this.#pause(this.#paces.history.waitMs(Date.now()));
+    await this.#pause(this.#paces.history.waitMs(Date.now()), false);
     this.#paces.history.take(Date.now());
     if (!this.#connection) throw new Problem("socket.closed", "There is no connection now.");
     const { jwt } = await this.#connection.ask("getJwt", {}, "JwtResponse");
@@ -134,7 +132,8 @@ export class Client {
     const before = this.guest;
     await this.#session.signIn(tokenOrCallback);
     if (before?.verified && before.id !== this.guest.id) this.#clear();
-    if (this.#running || this.state === "signin") { this.#drop("now"); this.connect(); }
+    // A site may refuse who is not signed in: whoever was turned away then comes in now.
+    if (this.#running || this.state === "signin" || this.state === "refused") { this.#drop("now"); this.connect(); }
   }
 
   /** Forget the visitor: the session ends here and at the gateway, and the thread is gone from this page. */
@@ -142,6 +141,12 @@ export class Client {
 
   /** End the chat for good; `connect` afterwards starts a new one. */
   async end() { await this.#finish("ended"); }
+
+  /** Sign out, and leave nothing in the browser's storage until `connect` is called again. */
+  async forget() {
+    await this.signOut();
+    this.#keep.close();
+  }
 
   async #finish(state) {
     this.#connection?.post("closeSession", { closeAllConnections: true });
@@ -215,11 +220,13 @@ export class Client {
 
   #drop(next) { this.#ready = false; this.#connection?.drop(next); }
   async #configure() {
+    const connection = this.#connection;
     const fields = { deploymentId: this.#deploymentId, ...(this.#startNew && { startNew: true }) };
-    const body = await this.#connection.ask("configureSession", fields, "SessionResponse");
+    const body = await connection.ask("configureSession", fields, "SessionResponse");
     this.#startNew = false;
     this.#readFileRules(body);
     if (!body.newSession || this.#thread.uncertain) await this.#catchUp();
+    if (connection !== this.#connection) return; // left meanwhile
     if (body.readOnly) { this.#drop("ended"); return; }
     this.#thread.settle();
     this.#emit("thread");
@@ -392,10 +399,5 @@ export class Client {
     this.#emit("state", state);
   }
 
-  #emit(event, detail) {
-    for (const listener of this.#listeners.get(event) ?? []) {
-      // A listener's fault is the page's own; it is shown as such and does not stop the chat.
-      try { listener(detail); } catch (fault) { queueMicrotask(() => { throw fault; }); }
-    }
-  }
+  #emit(event, detail) { this.#events.emit(event, detail); }
 }

@@ -24,6 +24,7 @@ export class Problem extends Error {
 export class Keep {
   #key;
   #record = {};
+  #closed = false;
 
   constructor(site) {
     this.#key = `gateway.${site}`;
@@ -34,8 +35,18 @@ export class Keep {
 
   put(change) {
     this.#record = { ...this.#record, ...change };
+    if (this.#closed) return;
     // Storage may be denied (SecurityError) or full (QuotaExceededError); the copy in memory then serves until reload.
     try { window.sessionStorage.setItem(this.#key, JSON.stringify(this.#record)); } catch { /* kept in memory */ }
+  }
+
+  open() { this.#closed = false; }
+
+  /** Take everything out of the storage and put nothing in until `open`. */
+  close() {
+    this.#closed = true;
+    this.#record = {};
+    try { window.sessionStorage.removeItem(this.#key); } catch { /* there was nothing */ }
   }
 }
 

@@ -47,7 +47,7 @@ async def converse(gateway: StandIn, page: Page, words: dict[str, Any]) -> None:
     await page.locator("gateway-chat textarea").fill(words["ask"])
     await page.keyboard.press("Enter")
     await gateway.until(lambda: len(gateway.sent()) == 1)
-    agent = {"originatingEntity": "Human"}
+    agent: dict[str, Any] = {"originatingEntity": "Human"}
     await gateway.say(words["bot"], originatingEntity="Bot")
     by = {"from": {"nickname": words["by"]}, "time": "2026-11-20T14:06:30.000Z"}
     await gateway.say(words["agent"], **agent, channel=by)

@@ -323,7 +323,7 @@ class StandIn:
                 answer.headers["Access-Control-Allow-Headers"] = "authorization, content-type, x-amz-tagging"
                 answer.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
                 answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-            return answer  # type: ignore[no-any-return]  # the handlers of aiohttp's router are untyped
+            return answer
 
         app = web.Application(middlewares=[cors])
         site = "/sites/shop"

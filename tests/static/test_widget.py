@@ -197,6 +197,33 @@ async def test_without_consent_nothing_is_loaded_or_stored_and_refusing_takes_it
     await visit.page.wait_for_function("sessionStorage.length === 0")
     await expect(visit.page.locator("gateway-chat")).to_be_hidden()
     assert visit.gateway.sessions == {}
+    await visit.page.reload()
+    assert await visit.run("return sessionStorage.length;") == 0
+
+
+async def test_consent_given_again_brings_the_chat_back(visit: Visit) -> None:
+    await visit.chat()
+    await visit.run("window.gateway.consent(false); window.gateway.consent(true);")
+    await visit.page.get_by_role("button", name="Open chat").click()
+    await visit.write("here again")
+    await visit.gateway.until(lambda: visit.gateway.sent() == ["here again"])
+
+
+async def test_a_call_that_can_never_be_done_is_answered(visit: Visit) -> None:
+    await visit.page.route("**/static/*", lambda route: route.abort())
+    await visit.page.goto(visit.site.url)
+    result = await visit.run("return await window.gateway.signIn('x');")
+    assert (result["ok"], result["code"]) == (False, "payload.unavailable")
+
+
+async def test_a_site_that_wants_everybody_signed_in_lets_them_in_after_it(visit: Visit) -> None:
+    await visit.go()
+    visit.gateway.refuse("session", 401, "visitor.missing")
+    await visit.page.get_by_role("button", name="Open chat").click()
+    await visit.page.get_by_text("Chat is not available right now.").wait_for()
+    await visit.run("await window.gateway.signIn('ada.jwt');")
+    await visit.page.get_by_text("Signed in").wait_for()
+    await expect(visit.input).to_be_enabled()
 
 
 async def test_a_tag_that_names_another_site_is_told_so(visit: Visit) -> None:
