@@ -91,6 +91,7 @@ class Metrics:
         self.visitor_key_uses = self._counter("gateway_visitor_key_uses_total")
         self.origin_checks = self._counter("gateway_origin_checks_total")
         self.sessions_issued = self._counter("gateway_sessions_issued_total")
+        self.oauth_grants = self._counter("gateway_oauth_grants_total")
         self.sessions_active = self._gauge("gateway_sessions_active")
         self.beacons = self._counter("gateway_beacons_total")
         self.rate_limited = self._counter("gateway_rate_limited_total")

@@ -63,6 +63,8 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "suppressible": tuple(row.name for row in ACTIONS.values() if row.failure_class == "C"),
     "refusal_code": tuple(REASONS), "class_of_proof_key": ("current", "previous"),
     "reload_result": ("ok", "rejected"),
+    "oauth_grant": ("code_minted", "code_redeemed", "id_token_minted", "refreshed", "backend_handle", "token_exchange",
+                    "revoked", "replay_revoked"),
 }  # fmt: skip
 CONFIGURED: Final = ("region", "client", "secret", "sink", "site")
 
@@ -126,6 +128,8 @@ TABLE: Final = (
     Row("gateway_origin_checks_total", "counter", "Origins checked.", (("result", "origin_result"),), create_all=True),
     Row("gateway_sessions_issued_total", "counter", "Guest sessions given out.", (("method", "method_of_proof"),),
         create_all=True),
+    Row("gateway_oauth_grants_total", "counter", "What the token endpoint and the OpenID provider gave out or revoked.",
+        (("grant", "oauth_grant"),), create_all=True),
     Row("gateway_sessions_active", "gauge", "Guest sessions known to this process."),
     Row("gateway_beacons_total", "counter", "Failures reported by pages.", (("kind", "beacon_kind"),), create_all=True),
     Row("gateway_token_requests_total", "counter", "Bearers asked for by the data path.",

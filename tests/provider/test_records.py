@@ -6,6 +6,8 @@ import pytest
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.observe.metrics import Metrics
+from gateway.observe.metrics_table import SETS
 from gateway.provider.answers import Asked
 from gateway.provider.records import COUNTED, Records
 from tests.provider.parts import ANNA, NOW, Trail
@@ -45,6 +47,14 @@ async def test_a_revocation_that_cannot_be_recorded_is_not_counted(trail: Trail)
     with pytest.raises(Refusal):
         await Records(trail, counted.append).revoked(Asked(NOW), token="t", kind="code", client="g", reason="replayed")
     assert counted == []
+
+
+def test_every_counted_word_has_its_series() -> None:
+    assert set(SETS["oauth_grant"]) == set(COUNTED)
+    metrics = Metrics()
+    Records(Trail(), lambda word: metrics.oauth_grants.child(word).inc()).count("code_minted")
+    text, _ = metrics.exposition("text/plain")
+    assert b'gateway_oauth_grants_total{grant="code_minted"} 1.0' in text
 
 
 def test_counting_hands_the_word_on() -> None:
