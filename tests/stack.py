@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -73,6 +74,11 @@ class Stack:
     async def actions(self) -> list[str]:
         """The actions of `records`."""
         return [str(record["event.action"]) for record in await self.records()]
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of HTTP Basic authentication."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 def compiled(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Compiled:

@@ -78,7 +78,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _flag_path(key: str, data: dict[str, Any]) -> shape.Path:
-    """The path of a dotted key; where the data has a list, the part is an index. Raises `ConfigFault` beyond its end."""
+    """The path of a dotted key; where the data has a list, the part is an index. Raises `ConfigFault` past its end."""
     path: list[str | int] = []
     node: Any = data
     for part in key.split("."):

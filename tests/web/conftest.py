@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -21,6 +22,7 @@ from gateway.web.clients import TrustedProxies
 from gateway.web.connection import ConnectionLimits, GatewayServer
 from gateway.web.exchange import BodyLimits, Exchange
 from gateway.web.front import Front, FrontRules
+from tests.stack import Stack, whole_stack
 
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 PAGE = "https://shop.example"
@@ -157,3 +159,10 @@ async def start() -> AsyncIterator[Callable[..., object]]:
     yield started
     for _, runner in running:
         await runner.cleanup()
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """A whole gateway with a mock behind it."""
+    async with whole_stack(tmp_path) as running_stack:
+        yield running_stack

@@ -1,0 +1,73 @@
+"""The calls of a page about its session: handles only, one-use tickets, counted beacons."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stack import DEPLOYMENT, Stack
+
+
+async def test_a_session_answer_holds_a_handle_and_nothing_of_genesys(stack: Stack) -> None:
+    async with stack.call("POST", "/session", json={}) as answer:
+        body = await answer.json()
+    assert answer.status == 201
+    assert body.keys() == {"session_token", "token_type", "expires_in", "guest", "site", "mode", "deployment_id"}
+    assert body["session_token"].startswith("gws_")
+    assert (body["expires_in"], body["deployment_id"]) == (900, DEPLOYMENT)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_renewal_gives_a_fresh_handle_for_the_same_guest(stack: Stack) -> None:
+    first = await stack.session()
+    again = await stack.session(bearer=first["session_token"])
+    assert again["guest"] == first["guest"]
+    assert again["session_token"] != first["session_token"]
+
+
+async def test_a_dead_handle_opens_a_new_session(stack: Stack) -> None:
+    fresh = await stack.session(bearer="gws_" + "A" * 43)
+    assert fresh["guest"]["verified"] is False
+
+
+@pytest.mark.parametrize(
+    ("bearer", "code"),
+    [
+        ("gwt_" + "A" * 43, "handle.wrong_kind"),
+        ("eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "handle.platform_token"),
+        ("gws_short", "session.invalid"),
+    ],
+)
+async def test_another_word_than_a_session_handle_is_named(stack: Stack, bearer: str, code: str) -> None:
+    async with stack.call("POST", "/ticket", bearer=bearer) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (401, code)
+
+
+async def test_a_ticket_needs_a_session(stack: Stack) -> None:
+    for method, path in (("POST", "/ticket"), ("DELETE", "/session")):
+        async with stack.call(method, path) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (401, "session.missing")
+
+
+async def test_a_ticket_is_recorded_and_lives_thirty_seconds(stack: Stack) -> None:
+    session = await stack.session()
+    async with stack.call("POST", "/ticket", bearer=session["session_token"]) as answer:
+        body = await answer.json()
+    assert body["ticket"].startswith("gwt_")
+    assert body["expires_in"] == 30
+    record = (await stack.records())[-1]
+    assert (record["event.action"], record["gateway.token.kind"]) == ("token.minted", "ticket")
+
+
+@pytest.mark.parametrize(
+    ("sent", "label"), [("failure", "widget_error"), ("legacy", "legacy_call"), ("made-up", "other"), (7, "other")]
+)
+async def test_a_beacon_is_counted_by_kind_and_not_kept(stack: Stack, sent: object, label: str) -> None:
+    async with stack.call("POST", "/beacon", json={"kind": sent, "detail": "a secret thing"}) as answer:
+        assert answer.status == 204
+    assert stack.gateway.metrics.beacons.child(label).value == 1
+    assert "a secret thing" not in str(await stack.records())
+
+
+async def test_a_beacon_that_is_no_json_is_refused(stack: Stack) -> None:
+    async with stack.call("POST", "/beacon", data=b"x" * 10, headers={"Content-Type": "text/plain"}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "request.json_malformed")
