@@ -1,0 +1,246 @@
+"""What only the Redis store does: several nodes, and a server that is slow, frozen, gone or begun anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+from gateway import errors
+from gateway.errors import Refusal
+from gateway.guestbook import Guestbook, GuestKeys, SessionEnd, SiteBook
+from gateway.policy import limits
+from gateway.policy.guests import Person, SessionRules
+from gateway.store.base import LimitAsk, Revocation
+from gateway.store.redis import RedisStore
+from gateway.store.redis_client import make_client
+from gateway.store.sealing import Sealer
+
+SHOP = SiteBook("shop", "acme", SessionRules(), anonymous=True)
+ANN = Person("zendesk", "ann", "Ann", "ann@shop.example")
+
+
+class Server(Protocol):
+    url: str
+    port: int
+    process: object
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Hand(Protocol):
+    now: float
+
+    def __call__(self) -> float: ...
+
+
+@asynccontextmanager
+async def node(server: Server, clock: Callable[[], float], timeout_s: float = 1.0) -> AsyncIterator[RedisStore]:
+    """A store of one node that follows revocations already."""
+    store = RedisStore(server.url, clock, timeout_s=timeout_s)
+    await store.start()
+    try:
+        assert await store.ready() is None
+        yield store
+    finally:
+        await store.close()
+
+
+def book_over(store: RedisStore, clock: Callable[[], float]) -> Guestbook:
+    sealer = Sealer({1: b"s" * 32}, os.urandom)
+    return Guestbook(store, keys=GuestKeys(b"g" * 32, 1), sealer=sealer, entropy=os.urandom, clock=clock)
+
+
+async def test_a_revocation_on_one_node_is_heard_on_another_within_a_second(shared_redis: Server, clock: Hand) -> None:
+    async with node(shared_redis, clock) as here, node(shared_redis, clock) as there:
+        heard: asyncio.Queue[Revocation] = asyncio.Queue()
+        there.subscribe(heard.put_nowait)
+        for n in range(5):
+            await here.revoke(f"guest:g{n}", 60)
+            revocation = await asyncio.wait_for(heard.get(), 1)
+            assert (revocation.subject, revocation.at) == (f"guest:g{n}", clock.now)
+
+
+async def test_a_session_opened_on_one_node_lives_and_ends_on_all(shared_redis: Server, clock: Hand) -> None:
+    async with node(shared_redis, clock) as first, node(shared_redis, clock) as second:
+        here, there = book_over(first, clock), book_over(second, clock)
+        ended: asyncio.Queue[SessionEnd] = asyncio.Queue()
+        there.on_end(ended.put_nowait)
+        admission = await here.admit(SHOP, None, ANN)
+        session = await there.session_of(admission.handle, "shop")
+        assert session.upstream_token == admission.session.upstream_token
+        await here.end(admission.handle, "shop")
+        assert (await asyncio.wait_for(ended.get(), 1)).session_id == session.id
+        with pytest.raises(Refusal) as refused:
+            await there.session_of(admission.handle, "shop")
+        assert refused.value.reason is errors.SESSION_INVALID
+
+
+async def test_of_twenty_redeems_on_four_nodes_exactly_one_gets_in(shared_redis: Server, clock: Hand) -> None:
+    async with AsyncExitStack() as nodes:
+        books = [book_over(await nodes.enter_async_context(node(shared_redis, clock)), clock) for _ in range(4)]
+        admission = await books[0].admit(SHOP, None, ANN)
+        ticket = await books[0].issue_ticket(admission.session)
+        results = await asyncio.gather(
+            *(books[n % 4].redeem_ticket(ticket.handle, "shop") for n in range(20)), return_exceptions=True
+        )
+        assert sum(not isinstance(result, BaseException) for result in results) == 1
+        reasons = {result.reason for result in results if isinstance(result, Refusal)}
+        assert reasons == {errors.TICKET_INVALID}
+
+
+async def test_signing_in_voids_older_handles_on_other_nodes(shared_redis: Server, clock: Hand) -> None:
+    async with node(shared_redis, clock) as first, node(shared_redis, clock) as second:
+        here, there = book_over(first, clock), book_over(second, clock)
+        ended: asyncio.Queue[SessionEnd] = asyncio.Queue()
+        there.on_end(ended.put_nowait)
+        planted = await here.admit(SHOP, None, None)
+        await there.session_of(planted.handle, "shop")
+        signed_in = await here.admit(SHOP, planted.handle, ANN)
+        await asyncio.wait_for(ended.get(), 1)
+        assert there.recall(planted.handle, "shop") is None
+        with pytest.raises(Refusal):
+            await there.session_of(planted.handle, "shop")
+        assert (await there.session_of(signed_in.handle, "shop")).verified
+
+
+async def test_redis_sees_no_token_no_handle_and_no_person(shared_redis: Server, clock: Hand) -> None:
+    shared_redis.flush()
+    async with node(shared_redis, clock) as store:
+        book = book_over(store, clock)
+        admission = await book.admit(SHOP, None, ANN)
+        ticket = await book.issue_ticket(admission.session)
+        history = await book.keep_history(admission.session, "the.genesys.jwt", clock.now + 60)
+        secrets = [admission.session.upstream_token, admission.handle, ticket.handle, history]
+        with redis.Redis(port=shared_redis.port) as client:
+            content = b"".join(key + (client.dump(key) or b"") for key in client.scan_iter())
+        for secret in (*secrets, "the.genesys.jwt", "ann@shop.example"):
+            assert secret.encode() not in content
+        assert content
+
+
+async def test_every_key_goes_away_by_itself(shared_redis: Server, clock: Hand) -> None:
+    shared_redis.flush()
+    async with node(shared_redis, clock) as store:
+        book = book_over(store, clock)
+        admission = await book.admit(SHOP, None, ANN)
+        await book.issue_ticket(admission.session)
+        await store.claim("jti", "d", 60)
+        await store.take_limits([LimitAsk("a", 1.0, 5)])
+        await store.acquire_lease("l", "a", 10)
+        await book.end(admission.handle, "shop")
+        with redis.Redis(port=shared_redis.port) as client:
+            lasting = {key.decode() for key in client.scan_iter() if client.ttl(key) < 0}
+        assert lasting == {"gateway:revocations:stream", "gateway:fence:l"}
+
+
+async def test_a_frozen_store_costs_no_call_more_than_its_time(own_redis: Server, clock: Hand) -> None:
+    async with node(own_redis, clock, timeout_s=0.25) as store:
+        await store.put_once("ticket", "d", b"1", 30)
+        os.kill(own_redis.process.pid, signal.SIGSTOP)  # type: ignore[attr-defined]  # a Popen
+        try:
+            for use in (lambda: store.take_once("ticket", "d"), lambda: store.revoke("guest:g", 60)):
+                began = time.monotonic()
+                with pytest.raises(Refusal) as refused:
+                    await use()
+                assert refused.value.reason is errors.STORE_UNAVAILABLE
+                assert time.monotonic() - began < 1.0
+            (limited,) = await store.take_limits([LimitAsk("a", 1.0, 5)])
+            assert limited.allowed
+            assert limited.local
+            began = time.monotonic()
+            for _ in range(100):
+                assert (await store.take_limits([LimitAsk("a", 1.0, 5)]))[0].local
+            assert time.monotonic() - began < 1.0
+            assert not (await store.take_limits([LimitAsk("a", 1.0, 5)]))[0].allowed
+            assert await store.ready() is not None
+        finally:
+            os.kill(own_redis.process.pid, signal.SIGCONT)  # type: ignore[attr-defined]
+        await answering(store)
+        assert not (await store.take_limits([LimitAsk("b", 1.0, 5)]))[0].local
+
+
+async def answering(store: RedisStore) -> None:
+    """Wait until the store is ready again; it must be within three seconds."""
+    async with asyncio.timeout(3):
+        while await store.ready() is not None:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_store_that_went_and_came_back_empty_is_used_and_followed_again(own_redis: Server, clock: Hand) -> None:
+    async with node(own_redis, clock) as here, node(own_redis, clock) as there:
+        book = book_over(here, clock)
+        known = await book.admit(SHOP, None, ANN)
+        await here.revoke("guest:before", 60)
+        heard: asyncio.Queue[Revocation] = asyncio.Queue()
+        there.subscribe(heard.put_nowait)
+        own_redis.stop()
+        with pytest.raises(Refusal):
+            await here.claim("jti", "d", 60)
+        assert (await book.session_of(known.handle, "shop")).id == known.session.id
+        own_redis.start()
+        await answering(here)
+        await answering(there)
+        await here.revoke("guest:after", 60)
+        while (await asyncio.wait_for(heard.get(), 2)).subject != "guest:after":
+            pass
+        assert await here.claim("jti", "d", 60)
+
+
+LIMIT_STEPS = st.lists(st.tuples(st.floats(-2.0, 30.0, allow_nan=False), st.integers(1, 3)), min_size=1, max_size=25)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rate=st.floats(0.01, 50.0), burst=st.integers(1, 20), steps=LIMIT_STEPS)
+def test_the_limits_in_lua_count_as_the_policy_does(
+    shared_redis: Server, rate: float, burst: int, steps: list[tuple[float, int]]
+) -> None:
+    async def compare() -> None:
+        now = 1_790_000_000.0
+        shared_redis.flush()
+        store = RedisStore(shared_redis.url, lambda: now, timeout_s=2.0)
+        state = 0.0
+        try:
+            for step_s, cost in steps:
+                now += step_s
+                expected = limits.take(state, now, rate, burst, cost)
+                (found,) = await store.take_limits([LimitAsk("k", rate, burst, cost)])
+                assert (found.allowed, found.remaining) == (expected.allowed, expected.remaining)
+                assert found.retry_after_s == pytest.approx(expected.retry_after_s, abs=1e-6)
+                if expected.allowed:
+                    state = expected.state
+        finally:
+            await store.close()
+
+    asyncio.run(compare())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "memory://", "http://h", "redis://", "redis+sentinel://h", "redis+sentinel:///s", "redis+sentinel://,/s"],
+)
+def test_a_url_that_is_none_of_ours_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|Sentinel"):
+        make_client(url, 0.25, 4)
+
+
+async def test_sentinels_are_asked_for_the_master() -> None:
+    client = make_client("redis+sentinel://user:p%40ss@one,two:7000/main/3", 0.25, 4)
+    pool = client.connection_pool
+    assert isinstance(pool, SentinelConnectionPool)
+    assert pool.service_name == "main"
+    wanted = {"db": 3, "username": "user", "password": "p@ss"}
+    assert {key: pool.connection_kwargs[key] for key in wanted} == wanted
+    await client.aclose()
