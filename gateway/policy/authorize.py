@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
@@ -40,6 +40,8 @@ class AuthorizationRequest:
     challenge: str | None
     max_age_s: int | None
     prompts: frozenset[str]
+    hint: str | None = field(default=None, repr=False)
+    """An id_token of the visitor whom the client expects; nothing in it is believed before it is verified."""
 
 
 class SentBack(GatewayError):
@@ -104,6 +106,7 @@ def read_request(form: Form, redirect_uris_of: Callable[[str], Collection[str] |
         challenge=challenge,
         max_age_s=None if max_age is None else int(max_age),
         prompts=prompts,
+        hint=form.get("id_token_hint"),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from jwt.types import Options
 
 from gateway import errors
 from gateway.errors import Refusal
@@ -22,6 +23,10 @@ from gateway.provider.key_files import EMPTY, KeyFiles, KeyRingFault, Ring, base
 
 RSA_BITS: Final = 2048
 """Enough until 2030 (NIST SP 800-57 part 1 table 2), and every relying party takes it."""
+_SIGNATURE_ONLY: Final[Options] = {
+    "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_iss": False,
+    "verify_sub": False, "verify_jti": False,
+}  # fmt: skip
 
 
 class KeyRing:
@@ -70,11 +75,20 @@ class KeyRing:
 
     def jwks(self, now: float) -> dict[str, object]:
         """The key set: every key that is next, current or retired (RFC 7517), the current one first."""
-        ring = self._fresh()
-        phase = phases(ring.entries, now, self._keep_s)
-        order = (Phase.CURRENT, Phase.NEXT, Phase.RETIRED)
-        shown = [entry for wanted in order for entry in in_order(ring.entries) if phase[entry.kid] is wanted]
-        return {"keys": [{**ring.public[entry.kid], "kid": entry.kid, "use": "sig", "alg": "RS256"} for entry in shown]}
+        return {"keys": self._published(now)}
+
+    def subject_of(self, id_token: str, issuer: str, now: float) -> str | None:
+        """The subject of an id_token that this ring signed, even if it is expired; None for any other word."""
+        try:
+            kid = jwt.get_unverified_header(id_token).get("kid")
+            members = next((key for key in self._published(now) if key["kid"] == kid), None)
+            if members is None:
+                return None
+            claims = jwt.decode(id_token, jwt.PyJWK(members), algorithms=["RS256"], options=_SIGNATURE_ONLY)
+        except (jwt.PyJWTError, ValueError):
+            return None
+        subject = claims.get("sub")
+        return subject if claims.get("iss") == issuer and isinstance(subject, str) else None
 
     def ready(self, now: float) -> str | None:
         """None when the ring can sign; else why not, in words without paths or secrets."""
@@ -133,6 +147,13 @@ class KeyRing:
             self._write(Ring(tuple(entries), ring.public, ring.seen), now)
 
     # --- within -------------------------------------------------------------------------------------------------------
+
+    def _published(self, now: float) -> list[dict[str, str]]:
+        ring = self._fresh()
+        phase = phases(ring.entries, now, self._keep_s)
+        order = (Phase.CURRENT, Phase.NEXT, Phase.RETIRED)
+        shown = [entry for wanted in order for entry in in_order(ring.entries) if phase[entry.kid] is wanted]
+        return [{**ring.public[entry.kid], "kid": entry.kid, "use": "sig", "alg": "RS256"} for entry in shown]
 
     def _fresh(self) -> Ring:
         """The ring as the directory has it now. A reading that fails keeps the old one, and is said by `ready`."""

@@ -89,7 +89,7 @@ class Provider:
         """`POST /oauth/revoke` (RFC 7009): of a relying party's tokens, or of a backend's handle. Raises Refusal."""
         form = parse_form(content_type, body)
         credentials = client_credentials(form, authorization)
-        if not self.backends.knows(credentials.client_id):
+        if credentials.assertion is None and not self.backends.knows(credentials.client_id):
             await self._grants.revoke(form, credentials, asked)
             return OAuthAnswer(200, {})
         proved = await self.backends.authenticate(credentials, asked.now)
@@ -123,6 +123,9 @@ class Provider:
             party = self.parties.find(request.client_id)
             if person is None or party is None or not party.serves(person.site):
                 raise login_required(request, "no visitor of the client's sites is signed in at the gateway")
+            if request.hint is not None and self.ring.subject_of(request.hint, self._issuer, asked.now) != person.sub:
+                # OpenID Connect Core section 3.1.2.1: never answer for somebody else than the one expected
+                raise login_required(request, "the visitor of id_token_hint is not the one who is signed in")
             check_login(request, person.auth_time, asked.now)
         except SentBack as exc:
             return _redirect(error_redirect(exc, self._iss))

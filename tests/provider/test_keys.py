@@ -218,3 +218,27 @@ def test_a_key_of_its_own_has_2048_bits(place: Path) -> None:
     assert len(keys[0]["n"]) == 342  # 256 bytes in base64url
     ring.ensure(NOW + 1)
     assert len(kids(ring, NOW + 1)) == 1
+
+
+def test_a_token_of_the_ring_is_known_again_even_expired(place: Path) -> None:
+    ring = ring_in(place)
+    ring.ensure(NOW)
+    mine = {"iss": "https://x.example", "sub": "anna", "exp": int(NOW) - 10**6, "aud": "someone"}
+    token = ring.sign(mine, NOW)
+    assert ring.subject_of(token, "https://x.example", NOW) == "anna"
+    assert ring.subject_of(token, "https://y.example", NOW) is None
+    header, payload, signature = token.split(".")
+    foreign = jwt.encode(mine, SIGNING_KEYS[3], algorithm="RS256", headers={"kid": signer(ring, NOW)})
+    unsigned = jwt.encode(mine, "", algorithm="none", headers={"kid": signer(ring, NOW)})
+    words = (
+        foreign,
+        unsigned,
+        f"{header}.{payload}x.{signature}",
+        "",
+        "a.b.c",
+        ring.sign({"iss": "https://x.example"}, NOW),
+    )
+    assert [ring.subject_of(word, "https://x.example", NOW) for word in words] == [None] * len(words)
+    ring.rotate_now(NOW + 1)
+    ring.withdraw(jwt.get_unverified_header(token)["kid"], NOW + 2)
+    assert ring.subject_of(token, "https://x.example", NOW + 2) is None

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import errors
 from gateway.errors import Reason, Refusal
-from gateway.policy.oauth_forms import FORM_TYPE
+from gateway.policy.oauth_forms import FORM_TYPE, JWT_BEARER_ASSERTION
 from gateway.provider.people import SignedIn
 from tests.provider.parts import ANNA, ISSUER, NOW, REDIRECT, Bench, refused
 
@@ -68,6 +68,15 @@ async def test_nobody_signed_in_is_sent_back(bench: Bench) -> None:
 async def test_a_sign_in_longer_ago_than_max_age_is_sent_back(bench: Bench) -> None:
     assert (await authorize(bench, max_age="59"))["error"] == "login_required"
     assert "code" in await authorize(bench, max_age="60")
+
+
+async def test_a_hint_must_name_the_visitor_who_is_signed_in(bench: Bench) -> None:
+    hint = (await bench.signed_in())["id_token"]
+    bench.clock.now += 10_000
+    assert "code" in await authorize(bench, id_token_hint=hint)
+    other = replace(ANNA, sub="somebody-else")
+    assert (await authorize(bench, other, id_token_hint=hint))["error"] == "login_required"
+    assert (await authorize(bench, id_token_hint="a.b.c"))["error"] == "login_required"
 
 
 async def test_a_visitor_of_a_site_that_the_client_does_not_serve_is_sent_back(bench: Bench) -> None:
@@ -144,6 +153,13 @@ async def test_only_clients_revoke(
 ) -> None:
     call = bench.provider.revoke(FORM_TYPE, urlencode(body).encode(), authorization, bench.asked())
     assert await refused(call) is reason
+
+
+async def test_a_backend_may_revoke_with_an_assertion(bench: Bench) -> None:
+    form = {"token": "x", "client_assertion": "a.b.c", "client_assertion_type": JWT_BEARER_ASSERTION}
+    call = bench.provider.revoke(FORM_TYPE, urlencode(form).encode(), None, bench.asked())
+    with pytest.raises(Refusal, match="malformed"):
+        await call
 
 
 async def test_relying_parties_and_backends_have_their_own_grants(bench: Bench) -> None:
