@@ -87,6 +87,7 @@ def test_a_site_may_name_its_host_twice() -> None:
     [
         ("shop.example", "shop.example"),
         ("shop.example:8080", "shop.example"),
+        ("shop.example:65535", "shop.example"),
         ("Shop.Example", "shop.example"),
         ("127.0.0.1:8080", "127.0.0.1"),
         ("[::1]:8080", "[::1]"),
@@ -106,6 +107,7 @@ def test_a_host_header_is_read(header: str, host: str) -> None:
         " ",
         "shop.example ",
         "shop.example:",
+        "shop.example:65536",
         "shop.example:99999",
         "shop.example:123456",
         "shop.example:80:80",
