@@ -63,10 +63,10 @@ def write_head(method: str, target: bytes, host: bytes, headers: Sequence[Header
     for name, _ in headers:
         if name not in _known_names:
             _learn(name)
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if lines.translate(None, _PLAIN) != b"\r\n" * len(headers):  # no control character but the ends of our own lines
-        raise ValueError("a header value holds a control character")
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method.encode(), target, host, lines, framing)
+    lines = b"\r\n".join([*map(b": ".join, headers), framing])
+    if lines.translate(None, _PLAIN) != b"\r\n" * (len(headers) + framing.count(b"\n")):
+        raise ValueError("a header value holds a control character")  # beyond the ends of our own lines
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method.encode(), target, host, lines)
 
 
 def _learn(name: bytes) -> None:
@@ -94,7 +94,7 @@ def plan_body(method: str, status: int, version: str, headers: Iterable[Header])
             if chunked or value.strip(b" \t").lower() != b"chunked":
                 raise AmbiguousAnswer("transfer coding other than one `chunked`")
             chunked = True
-        elif size == 10 and name.lower() == b"connection":
+        elif size == 10 and value != b"keep-alive" and name.lower() == b"connection":
             keep_alive = keep_alive and b"close" not in {token.strip(b" \t") for token in value.lower().split(b",")}
     if chunked and (length is not None or version == "1.0"):
         raise AmbiguousAnswer("transfer coding beside Content-Length or in HTTP/1.0")

@@ -7,7 +7,7 @@ only a Permit opens it, redirects are not followed, and nothing that Genesys hol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +15,7 @@ import orjson
 
 from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, Refusal
 from gateway.policy.decision import Permit
-from gateway.policy.injection import answer_headers, contains_secret, upstream_request_headers
+from gateway.policy.injection import PASSED_ANSWER_HEADERS, answer_headers, contains_secret, upstream_request_headers
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
 from gateway.upstream.answer_cache import AnswerCache, CacheKey, KeptAnswer
@@ -37,6 +37,10 @@ BEARER_AT_FAULT: Final = frozenset({"authentication.required", "bad.credentials"
 """Codes of a 401 that another token may mend (reference: codes common to all operations)."""
 VARYING: Final = ("accept", "accept-language")
 CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+
+ASKED: Final = PASSED_ANSWER_HEADERS | {"connection", "content-encoding"}
+MAX_KNOWN_NAMES: Final = 1_024
+_asked_names: dict[bytes, str] = {}  # spelling as received -> lower-case name, "" for fields that nobody asks about
 
 InboundHeaders = Iterable[tuple[str, str]]
 
@@ -78,7 +82,7 @@ class RelayAnswer:
             self._answer.abort()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """One call on its way: what stays the same when it is sent a second time."""
 
@@ -194,7 +198,7 @@ class RestRelay:
             content_type=JSON if route.body_template is not None else None,
             traceparent=call.traceparent,
         )
-        wire: list[Header] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        wire: list[Header] = [(name.encode(), value.encode()) for name, value in headers]  # all ASCII by now
         method = route.upstream.method
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -211,25 +215,25 @@ class RestRelay:
 
     async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: str | None) -> RelayAnswer:
         """Judge the head, take a small body at once, and filter what goes back."""
-        received = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        fields = _fields(answer.headers)
         try:
-            _refuse_unusable(answer.status, received)
+            _refuse_unusable(answer.status, fields)
             secrets = () if credential is None else (credential,)
-            encoded = tuple(secret.encode("latin-1") for secret in secrets)
+            encoded = tuple([secret.encode("latin-1") for secret in secrets])
             length = answer.content_length
             body: bytes | None = None
             if answer.complete or (length is not None and length <= SMALL_BYTES):
                 body = await answer.read(AT_ONCE_BYTES)
-                _refuse_body(body, received, encoded)
+                _refuse_body(body, fields, encoded)
         except BaseException:
             answer.abort()
             raise
         return RelayAnswer(
             status=answer.status,
-            headers=answer_headers(received, secrets),
+            headers=answer_headers(fields.items(), secrets),
             body=body,
             upstream_s=waited_s,
-            correlation_id=_first(received, "inin-correlation-id"),
+            correlation_id=fields.get("inin-correlation-id"),
             content_length=length if body is None else len(body),
             _answer=answer if body is None else None,
             _secrets=encoded,
@@ -266,32 +270,48 @@ async def _read_refusal(answer: Answer) -> tuple[str | None, str | None]:
     )
 
 
-def _refuse_unusable(status: int, headers: list[tuple[str, str]]) -> None:
+def _fields(headers: Sequence[Header]) -> dict[str, str]:
+    """The fields that somebody asks about, by lower-case name, the first of each; Connection in one piece."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        key = _asked_names.get(name)
+        if key is None:
+            key = _learn(name)
+        if key and key not in fields:
+            fields[key] = value.decode("latin-1")
+        elif key == "connection":
+            fields[key] += "," + value.decode("latin-1")
+    return fields
+
+
+def _learn(name: bytes) -> str:
+    """The lower-case name of a field that somebody asks about, or nothing; remembered."""
+    key = name.decode("latin-1").lower()
+    key = key if key in ASKED else ""
+    if len(_asked_names) < MAX_KNOWN_NAMES:
+        _asked_names[name] = key
+    return key
+
+
+def _refuse_unusable(status: int, fields: Mapping[str, str]) -> None:
     """Refuse what the API never gives: redirects, HTML, encoded bodies (asked for unencoded, and unsearchable)."""
-    retry_after_s = _whole_seconds(_first(headers, "retry-after"))
     if 300 <= status < 400 and status != 304:
-        raise Refusal(UPSTREAM_BAD_ANSWER, f"A redirect ({status}).", retry_after_s=retry_after_s)
-    if (_first(headers, "content-type") or "").partition(";")[0].strip().lower() in HTML:
-        raise Refusal(UPSTREAM_BAD_ANSWER, f"HTML with status {status}.", retry_after_s=retry_after_s)
-    if (_first(headers, "content-encoding") or "identity").strip().lower() != "identity":
-        raise Refusal(UPSTREAM_BAD_ANSWER, "An encoded body.", retry_after_s=retry_after_s)
+        told = f"A redirect ({status})."
+    elif fields.get("content-type", "").partition(";")[0].strip().lower() in HTML:
+        told = f"HTML with status {status}."
+    elif fields.get("content-encoding", "identity").strip().lower() != "identity":
+        told = "An encoded body."
+    else:
+        return
+    raise Refusal(UPSTREAM_BAD_ANSWER, told, retry_after_s=_whole_seconds(fields.get("retry-after")))
 
 
-def _refuse_body(body: bytes, headers: list[tuple[str, str]], secrets: tuple[bytes, ...]) -> None:
+def _refuse_body(body: bytes, fields: Mapping[str, str], secrets: tuple[bytes, ...]) -> None:
     """Refuse a body that is HTML under no name, or that carries our credential back."""
-    if body.lstrip()[:1] == b"<" and _first(headers, "content-type") is None:
+    if "content-type" not in fields and body.lstrip()[:1] == b"<":
         raise Refusal(UPSTREAM_BAD_ANSWER, "Markup without a type.")
     if contains_secret(body, secrets):
         raise Refusal(UPSTREAM_BAD_ANSWER, "The answer held a credential of the gateway.")
-
-
-def _first(headers: list[tuple[str, str]], wanted: str) -> str | None:
-    """The first value of a field."""
-    size = len(wanted)
-    for name, value in headers:
-        if len(name) == size and name.lower() == wanted:
-            return value
-    return None
 
 
 def _whole_seconds(text: str | None) -> int | None:

@@ -161,9 +161,9 @@ class TokenBroker:
             step = next_step(entry.state, self._clock())
             if step is Step.REFUSE:
                 raise self._refusal(entry)
-            if step in {Step.FETCH, Step.SERVE_AND_FETCH}:
+            if step is Step.FETCH or step is Step.SERVE_AND_FETCH:
                 self._start_fetch(entry)
-            if step in {Step.SERVE, Step.SERVE_AND_FETCH} and entry.bearer is not None:
+            if (step is Step.SERVE or step is Step.SERVE_AND_FETCH) and entry.bearer is not None:
                 self._observer.served(entry.key)
                 return entry.bearer
             await self._wait(entry, deadline)

@@ -16,6 +16,20 @@ def test_head_is_written_with_our_host_and_framing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "framing", "head"),
+    [
+        ([], b"", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+        ([], b"A: 1\r\nB: 2\r\n", b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\n\r\n"),
+        ([(b"x", b""), (b"y", b"\xe9\t")], b"", b"GET / HTTP/1.1\r\nHost: h\r\nx: \r\ny: \xe9\t\r\n\r\n"),
+    ],
+)
+def test_head_ends_once_with_and_without_headers_and_framing(
+    headers: list[Header], framing: bytes, head: bytes
+) -> None:
+    assert write_head("GET", b"/", b"h", headers, framing) == head
+
+
+@pytest.mark.parametrize(
     "name",
     [b"Host", b"content-length", b"Transfer-Encoding", b"CONNECTION", b"keep-alive", b"TE", b"Trailer", b"Upgrade",
      b"Expect", b"Proxy-Authorization", b"a b", b"", b"a:b", b"a\r\nb", b"\xe9"],

@@ -376,3 +376,45 @@ async def test_token_of_the_mock_is_got_checked_and_taken() -> None:
         )
         assert {answer.status for answer in answers} == {200}
         assert len(mock.world.access_tokens) == 1
+
+
+async def test_secret_rotated_at_genesys_is_carried_by_the_overlap_and_then_by_the_new_one() -> None:
+    async with against_the_mock() as (mock, relay, tokens, client_id):
+        me = route("GET /api/v2/tokens/me")
+        client = mock.world.clients[client_id]
+        before = client.secrets[0].value
+        configured = tokens.snapshot()[0].key
+
+        def credentials(secret: str, previous: str | None) -> ClientCredentials:
+            return ClientCredentials("acme", "eu-west-1", configured.endpoint, "closer", client_id, secret, previous)
+
+        async def status() -> int:
+            permit = permit_for(me, "/api/v2/tokens/me")
+            return (await relay.call(permit, inbound=[], body=b"", request_id="r")).status
+
+        assert await status() == 200
+        tokens.replace([credentials("the-new-secret-0123456789", before)])  # configured before Genesys knows it
+        assert (await status(), tokens.snapshot()[0].previous_secret) == (200, True)
+        client.secrets[0].value = "the-new-secret-0123456789"
+        mock.world.access_tokens.clear()
+        assert (await status(), tokens.snapshot()[0].previous_secret) == (200, False)
+        client.active = False
+        mock.world.access_tokens.clear()
+        tokens.replace([credentials("the-new-secret-0123456789", None)])
+        with pytest.raises(Refusal) as caught:
+            await status()
+        assert (caught.value.reason, "invalid_client" in caught.value.detail) == (errors.TOKEN_UNAVAILABLE, True)
+
+
+async def test_right_id_at_the_wrong_organisation_is_found_out_before_it_is_used() -> None:
+    async with against_the_mock() as (mock, relay, tokens, client_id):
+        me = route("GET /api/v2/tokens/me")
+        key = tokens.snapshot()[0].key
+        secret = mock.world.clients[client_id].secrets[0].value
+        elsewhere = ClientCredentials(
+            "acme", "eu-west-1", key.endpoint, "closer", client_id, secret, organization_id="some-other-org"
+        )
+        tokens.replace([elsewhere])
+        with pytest.raises(Refusal) as caught:
+            await relay.call(permit_for(me, "/api/v2/tokens/me"), inbound=[], body=b"", request_id="r")
+        assert "wrong_organization" in caught.value.detail
