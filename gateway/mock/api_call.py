@@ -51,7 +51,7 @@ class Call:
             raise PlatformError("unsupported.media.type")
         try:
             return json.loads(await self.request.text())
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise PlatformError("bad.request", {"reason": "the body is not JSON"}) from exc
 
     def page(self) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def _bound(world: World, order: Order) -> Callable[[web.Request], Awaitable[web.
 async def _json(request: web.Request) -> Json:
     try:
         body = json.loads(await request.text() or "{}")
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise OrderInvalid("the body is not JSON") from exc
     if not isinstance(body, dict):
         raise OrderInvalid("the body must be an object")

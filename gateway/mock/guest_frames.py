@@ -29,6 +29,15 @@ ACTIONS: dict[str, dict[str, type]] = {
     "resumeToken": {},
     "disconnectCustomer": {},
 }
+# Members that may be absent or null.
+OPTIONAL: dict[str, type] = {
+    "startNew": bool,
+    "journeyContext": dict,
+    "channel": dict,
+    "fileSize": int,
+    "fileMd5": str,
+    "errorsAsJson": bool,
+}
 CONFIGURE = frozenset({"configureSession", "configureAuthenticatedSession"})
 
 TEXTS: dict[int, str] = {
@@ -115,12 +124,18 @@ def answer(kind: str, body: Any, *, code: int = 200, tracing_id: str | None = No
 def parse(text: str) -> Json:
     """Return the JSON object of a text frame; raises GuestError 400 when it is none."""
     try:
-        frame = json.loads(text)
-    except ValueError as exc:
+        frame = json.loads(text, parse_constant=_refuse_constant)
+        # A lone surrogate is good JSON but no text; whoever measures its bytes would stumble.
+        json.dumps(frame, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as exc:
         raise GuestError(400, "the frame is not JSON") from exc
     if not isinstance(frame, dict):
         raise GuestError(400, "the frame is not an object")
     return frame
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def tracing_id_of(frame: Json) -> str | None:
@@ -146,8 +161,12 @@ def check(frame: Json) -> str:
             raise GuestError(4020, name)
         if not isinstance(frame[name], kind):
             raise GuestError(400, f"{name} has the wrong type")
-    if "startNew" in frame and not isinstance(frame["startNew"], bool):
-        raise GuestError(400, "startNew must be a boolean")
+    for name, kind in OPTIONAL.items():
+        value = frame.get(name)
+        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            raise GuestError(400, f"{name} has the wrong type")
+    if "attachmentId" in frame and not _UUID.fullmatch(str(frame["attachmentId"])):
+        raise GuestError(400, "attachmentId must be a UUID")
     if action == "configureAuthenticatedSession" and not isinstance(frame["data"].get("code"), str):
         raise GuestError(4020, "data.code")
     return action

@@ -29,8 +29,11 @@ async def on_message(world: World, connection: Connection, session: GuestSession
     kind = message.get("type", "Text" if "content" in message else None)
     if kind is None:
         raise GuestError(4020, "message.type")
-    if kind not in _MESSAGE_TYPES:
+    if not isinstance(kind, str) or kind not in _MESSAGE_TYPES:
         raise GuestError(400, "message.type")
+    metadata = message.get("metadata") or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise GuestError(400, "message.metadata must be a map of strings")
     if deployment.auth_required and not session.verified:
         raise GuestError(403, f"{guest_sessions.SIGN_IN_FAILED}. Try to authenticate again")
     attributes, conflicts = custom_attributes(frame)
@@ -45,8 +48,7 @@ async def on_message(world: World, connection: Connection, session: GuestSession
     if session.read_only:
         raise GuestError(409)
     body = conversations.structured(world, "Inbound", _checked_content(world, session, {**message, "type": kind}))
-    if isinstance(message.get("metadata"), dict):
-        body["metadata"].update(message["metadata"])
+    body["metadata"].update(metadata)
     await _say(world, connection, session, frame, body, attributes, conflicts)
     text = _spoken(message)
     if text and session.conversation is not None and world.agent.enabled:

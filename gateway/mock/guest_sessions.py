@@ -85,7 +85,7 @@ async def _enter(
         known = None
     is_new = known is None
     session = known or _new_session(world, deployment, frame["token"].lower())
-    if isinstance(frame.get("journeyContext"), dict):
+    if frame.get("journeyContext") is not None:
         session.journey = frame["journeyContext"]
     await attach(world, session, connection)
     return _session_response(world, deployment, session, is_new=is_new, cleared=cleared)

@@ -103,7 +103,7 @@ class Recorder:
             bearer_of=self._owner_of(authorization) if authorization else None,
             body=_readable(headers, body),
             raw_headers=headers,
-            raw_body=body,
+            raw_body=body[:_KEPT_BODY_BYTES],
         )
         self.entries.append(entry)
         return entry
@@ -136,6 +136,7 @@ class Recorder:
         return fingerprint(value)
 
 
+_KEPT_BODY_BYTES = 65_536
 _SECRET_QUERY = frozenset({"signature", "token", "code", "access_token"})
 
 
@@ -146,7 +147,7 @@ def _readable(headers: Mapping[str, str], body: bytes) -> Any:
     if "json" in kind:
         try:
             return masked(json.loads(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"unreadable_bytes": len(body)}
     if kind.startswith("application/x-www-form-urlencoded"):
         pairs = (pair.partition("=") for pair in body.decode("utf-8", "replace").split("&"))

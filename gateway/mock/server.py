@@ -109,7 +109,7 @@ async def running_mock(settings: MockSettings | None = None, world: World | None
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> int:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port)

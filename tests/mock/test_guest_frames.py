@@ -1,9 +1,12 @@
 """The check of guest frames and the envelopes of answers."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.mock import guest_frames
 from gateway.mock.guest_frames import GuestError, RateExceeded, UploadRefused, check, custom_attributes, parse
@@ -12,7 +15,7 @@ TOKEN = str(uuid4())
 Json = dict[str, Any]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '"x"', "{", "null"])
+@pytest.mark.parametrize("text", ["", "[]", '"x"', "{", "null", "[" * 100_000, '{"a": NaN}', '{"a": "\\ud800"}'])
 def test_what_is_no_object_is_a_bad_request(text: str) -> None:
     with pytest.raises(GuestError) as refused:
         parse(text)
@@ -34,6 +37,10 @@ def test_what_is_no_object_is_a_bad_request(text: str) -> None:
         ({"action": "onMessage", "token": TOKEN}, 4020),
         ({"action": "onAttachment", "token": TOKEN, "attachmentId": "a", "fileName": "n"}, 4020),
         ({"action": "closeSession", "token": TOKEN}, 4020),
+        ({"action": ["getJwt"], "token": TOKEN}, 400),
+        ({"action": "getAttachment", "token": TOKEN, "attachmentId": "../x"}, 400),
+        ({"action": "getJwt", "token": TOKEN, "fileSize": True}, 400),
+        ({"action": "getJwt", "token": TOKEN, "journeyContext": "x"}, 400),
     ],
 )
 def test_a_malformed_frame_is_refused_with_its_code(frame: Json, code: int) -> None:
@@ -85,3 +92,18 @@ def test_a_rate_refusal_carries_its_wait() -> None:
 def test_an_upload_refusal_says_200_outside_and_its_code_inside() -> None:
     frame = UploadRefused(4001, "a", "now").frame("t")
     assert (frame["class"], frame["code"], frame["body"]["errorCode"]) == ("GenerateUrlError", 200, 4001)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+MEMBERS = st.sampled_from(["action", "token", "message", "channel", "data", "deploymentId", "attachmentId", "startNew"])
+
+
+@given(st.dictionaries(MEMBERS, st.sampled_from([*guest_frames.ACTIONS, TOKEN]) | JSON))
+def test_no_frame_makes_the_check_stumble(frame: Json) -> None:
+    with suppress(GuestError):
+        check(frame)
+        if isinstance(frame.get("message"), dict):
+            custom_attributes(frame)
