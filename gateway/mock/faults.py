@@ -19,7 +19,10 @@ from gateway.mock.model import Json
 from gateway.mock.platform_error import PlatformError
 
 TARGETS = ("login", "api", "cdn", "webmessaging", "apps", "upload")
-FRAME_KINDS = ("frame_slow", "frame_garbage", "frame_drop", "frame_close", "frame_reset", "frame_error", "frame_429")
+FRAME_KINDS = (
+    *("frame_slow", "frame_garbage", "frame_drop", "frame_close", "frame_reset", "frame_error", "frame_429"),
+    *("frame_huge", "frame_binary"),
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

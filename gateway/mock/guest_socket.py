@@ -228,6 +228,10 @@ class GuestConnection:
             return False
         if fault.kind == "frame_garbage":
             await self._socket.send_str('{"type": "message", "class": ')
+        elif fault.kind == "frame_huge":
+            await self._socket.send_str('"' + "x" * (2 * 1024 * 1024) + '"')
+        elif fault.kind == "frame_binary":
+            await self._socket.send_bytes(b"\x00\xff")
         elif fault.kind == "frame_close":
             await self.close(fault.status or 1011, "injected")
         elif fault.kind == "frame_reset" and self._transport is not None:

@@ -18,7 +18,7 @@ from gateway.mock.world import World
 
 T = TypeVar("T")
 _ORG_MEMBERS = {"id": "org_id", "name": "org_name", "region": "region", "domain": "domain"}
-_WORLD_SETTINGS = frozenset({"require_origin", "refuse_extra_token_fields", "idle_timeout_s"})
+_WORLD_SETTINGS = {"require_origin": "bool", "refuse_extra_token_fields": "bool", "idle_timeout_s": "int | None"}
 _SECTIONS = frozenset({"org", "clients", "deployments", "queues", "oidc", "agent", "settings"})
 
 
@@ -61,8 +61,8 @@ def read_world(document: Any, clock: Clock | None = None) -> World:
     except WorldFileInvalid as invalid:
         faults.append(str(invalid))
     for name, value in document.get("settings", {}).items():
-        if name not in _WORLD_SETTINGS:
-            faults.append(f"settings.{name}: unknown")
+        if name not in _WORLD_SETTINGS or not _fits(_WORLD_SETTINGS[name], value):
+            faults.append(f"settings.{name}: must be {_WORLD_SETTINGS.get(name, 'left out, it is unknown')}")
         else:
             setattr(world, name, value)
     if faults:

@@ -206,6 +206,16 @@ async def test_an_ordered_reset_cuts_the_line(mock: RunningMock, guest: GuestMak
     assert (await one.socket.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
 
+async def test_huge_and_binary_frames_can_be_ordered(mock: RunningMock, guest: GuestMaker) -> None:
+    one = await guest()
+    mock.world.faults.add("webmessaging", "frame_huge")
+    await one.send("getJwt")
+    assert len((await one.socket.receive(timeout=5)).data) == 2 * 1024 * 1024 + 2
+    mock.world.faults.add("webmessaging", "frame_binary")
+    await one.send("getJwt")
+    assert (await one.socket.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY
+
+
 async def test_garbage_silence_and_slowness_can_be_ordered(mock: RunningMock, guest: GuestMaker) -> None:
     one = await guest()
     mock.world.faults.add("webmessaging", "frame_garbage")

@@ -39,7 +39,7 @@ def test_all_faults_are_told_together() -> None:
         "deployments": [{}, {"id": 5}, {"id": "d", "allowed_domains": "x"}],
         "queues": {},
         "agent": {"enabled": "yes"},
-        "settings": {"gravity": 1},
+        "settings": {"gravity": 1, "require_origin": "yes"},
     }
     with pytest.raises(WorldFileInvalid) as invalid:
         read_world(document)
@@ -54,7 +54,8 @@ def test_all_faults_are_told_together() -> None:
         "deployments[2]: Deployment.allowed_domains: must be list[str]",
         "queues: must be a list",
         "AgentSettings.enabled: must be bool",
-        "settings.gravity",
+        "settings.gravity: must be left out",
+        "settings.require_origin: must be bool",
     ):
         assert part in str(invalid.value)
 
