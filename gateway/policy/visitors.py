@@ -52,7 +52,7 @@ class IssuerRules:
     """One configured issuer. Raises ValueError when it lacks what its kind needs.
 
     `keys`: of the Zendesk kinds; an OpenID issuer's keys are handed to `verify_visitor` by the caller, who fetched
-    them. `report_only`: breaches of the lifetime rules become findings instead of refusals.
+    them. `report_only`: breaches of the lifetime rules become findings instead of refusals, except where one_use is set.
     """
 
     kind: IssuerKind
@@ -234,7 +234,8 @@ def _check_times(claims: Mapping[str, object], rules: IssuerRules, now: float) -
     if fault is None:
         return ends_at, ()
     reason, detail = fault
-    if not rules.report_only:
+    # A token of one use can only be remembered as long as it may come again, so its end has to be known.
+    if not rules.report_only or rules.one_use:
         raise Refusal(reason, detail)
     return ends_at, (reason.code,)
 
@@ -242,12 +243,12 @@ def _check_times(claims: Mapping[str, object], rules: IssuerRules, now: float) -
 def _lifetime(
     expires_at: float | None, issued_at: float | None, rules: IssuerRules, now: float
 ) -> tuple[float, tuple[Reason, str] | None]:
-    """The end of a token that has not expired, capped by the issuer's rule, and the rule that it breaks, if any."""
+    """The end of a token that has not expired, and the rule that it breaks, if any; then the longest end allowed."""
     longest = now + rules.max_lifetime_s
     if expires_at is not None:
         if expires_at > longest + rules.leeway_s:
             return longest, (errors.VISITOR_LIFETIME, f"more than {rules.max_lifetime_s} seconds to its exp")
-        return min(expires_at, longest), None
+        return expires_at, None
     if rules.require_exp:
         return longest, (errors.VISITOR_LIFETIME, "the token has no exp")
     if issued_at is None:

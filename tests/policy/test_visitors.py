@@ -335,12 +335,12 @@ def test_without_kid_two_keys_of_one_algorithm_are_one_too_many() -> None:
     ("claims", "expires_at"),
     [
         ({"exp": NOW - 59}, NOW - 59),
-        ({"exp": NOW + 3660}, NOW + 3600),
+        ({"exp": NOW + 3660}, NOW + 3660),
         ({"exp": NOW + 0.5}, NOW + 0.5),
         ({"nbf": NOW + 60, "iat": NOW + 60}, NOW + 600),
     ],
 )
-def test_the_leeway_forgives_clocks_but_gives_no_longer_session(claims: dict[str, Any], expires_at: float) -> None:
+def test_the_leeway_forgives_clocks(claims: dict[str, Any], expires_at: float) -> None:
     assert verify(messaging(**claims)).expires_at == expires_at
 
 
@@ -384,6 +384,18 @@ def test_the_wall_clock_is_never_read() -> None:
     assert verify(long_ago, now=1_000_000_000).subject == "ada"
     far_away = messaging(exp=4_000_000_600)
     assert verify(far_away, now=4_000_000_000).subject == "ada"
+
+
+def test_a_token_of_one_use_needs_an_end_even_where_lifetimes_are_only_reported() -> None:
+    both = replace(MESSAGING, report_only=True, one_use=True)
+    assert refusal_of(messaging(exp=NOW + 31_536_000), (both,)).reason is errors.VISITOR_LIFETIME
+    assert refusal_of(messaging(exp=GONE), (both,)).reason is errors.VISITOR_LIFETIME
+
+
+@pytest.mark.parametrize("exp", [NOW + 60, NOW + 3600, NOW + 3660])
+def test_a_token_is_not_admitted_after_the_time_for_which_it_is_remembered(exp: int) -> None:
+    remembered_until = verify(messaging(exp=exp)).expires_at + MESSAGING.leeway_s
+    assert refusal_of(messaging(exp=exp), now=remembered_until).reason is errors.VISITOR_EXPIRED
 
 
 def test_one_use_is_carried_to_the_caller() -> None:
