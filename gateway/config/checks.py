@@ -22,6 +22,8 @@ from gateway.config.secrets import Secrets
 from gateway.errors import ConfigFault
 
 ORDER: Final[Mapping[Severity, int]] = {"error": 0, "high": 1, "warning": 2, "info": 3}
+GUEST_JWT_S: Final = 900
+"""Life of the guest JWT that Genesys gives for an OpenID sign-in, unless our access token is shorter."""
 
 
 def sources_of(loaded: Loaded, environ: Mapping[str, str]) -> Sources:
@@ -54,6 +56,12 @@ def require_sound(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
 
 def _check_oidc(config: Config) -> Iterator[Finding]:
     ids: dict[str, str] = {}
+    if config.oidc.access_token_s < GUEST_JWT_S:
+        yield warning(
+            "oidc.access_token_s",
+            f"is below {GUEST_JWT_S}: Genesys shortens its guest JWT to it, and web clients ask visitors to sign in again",
+            f"Leave it at {GUEST_JWT_S} or more.",
+        )
     for name, client in config.oidc.clients.items():
         key = f"oidc.clients.{name}"
         if (other := ids.setdefault(client.id, key)) != key:
@@ -65,9 +73,6 @@ def _check_oidc(config: Config) -> Iterator[Finding]:
                 )
         if not client.redirect_uris:
             yield warning(f"{key}.redirect_uris", "are empty: no sign-in can end", "List the exact redirect URIs.")
-        for index, site in enumerate(client.sites):
-            if site not in config.sites:
-                yield error(f"{key}.sites[{index}]", f"names no site: {site}", "Use a name from [sites].")
         for index, uri in enumerate(client.redirect_uris):
             here = f"{key}.redirect_uris[{index}]"
             if (fault := url_fault(uri.partition("?")[0], ("https", "http"), path=True)) is not None or "#" in uri:

@@ -47,6 +47,7 @@ def test_the_shipped_configuration_has_no_finding(repository: Path) -> None:
             "error",
             "fragment",
         ),
+        ({"oidc.access_token_s": 300}, "oidc.access_token_s", "warning", "below 900"),
         (
             {"oidc.clients.g": {"id": "g", "secret": "env:READER"}, "server.public_url": ""},
             "server.public_url",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable
@@ -203,6 +204,13 @@ class Bench:
         """Revoke a token as Genesys would."""
         answer = await self.provider.revoke(FORM_TYPE, urlencode({"token": token}).encode(), party, self.asked())
         assert answer.status == 200
+
+
+def next_revocation(store: Store) -> asyncio.Event:
+    """Set when the store has told everybody who listens until now of the next revocation."""
+    heard = asyncio.Event()
+    store.subscribe(lambda revocation: heard.set())
+    return heard
 
 
 async def refused(call: Awaitable[object]) -> Reason:

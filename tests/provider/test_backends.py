@@ -18,7 +18,7 @@ from gateway.policy.oauth_forms import Credentials, secret_digest
 from gateway.provider.backends import BackendRules, Backends, key_digest
 from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
-from tests.provider.parts import ISSUER, NOW, Clock, Entropy, backend
+from tests.provider.parts import ISSUER, NOW, Clock, Entropy, backend, next_revocation
 
 KEY = "servicenow-key-of-forty-random-characters"
 SERVICENOW = backend("servicenow", KEY, previous="the-key-before")
@@ -132,7 +132,9 @@ async def test_a_voided_handle_is_void_on_every_node(store: Store, entropy: Entr
     await there.identify(handle, NOW)
     assert not await here.close(handle, CRM, NOW)
     assert await here.identify(handle, NOW) is SERVICENOW
+    heard = next_revocation(store)
     assert await here.close(handle, SERVICENOW, NOW)
+    await heard.wait()
     assert await refused(here, handle) is errors.BACKEND_INVALID
     assert await refused(there, handle) is errors.BACKEND_INVALID
     for word in (handle, "gwb_cut", "word", mint(HandleKind.ACCESS, entropy(32))):
@@ -144,7 +146,9 @@ async def test_revoking_a_backend_voids_its_handles_and_no_others(store: Store, 
     handle = await open_handle(here)
     other = await here.open(await here.authenticate(credentials("crm-id", "crm-key"), NOW), NOW)
     clock.now += 1
+    heard = next_revocation(store)
     await store.revoke("backend:servicenow", 900)
+    await heard.wait()
     assert await refused(here, handle, clock.now) is errors.BACKEND_INVALID
     assert await refused(there, handle, clock.now) is errors.BACKEND_INVALID
     assert await here.identify(other, clock.now) is CRM
