@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack import BACKEND_KEY, PAGE, QUEUE, Stack
+from tests.stack import BACKEND_ID, BACKEND_KEY, PAGE, QUEUE, Stack, basic
 
 WAIT = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
 
@@ -116,10 +116,8 @@ async def test_genesys_down_is_a_readable_502(stack: Stack) -> None:
 
 
 async def test_the_official_shape_of_an_sdk_call_works_with_a_handle(stack: Stack) -> None:
-    auth = aiohttp.BasicAuth("5e41ce00-0000-4000-8000-0000000000aa", BACKEND_KEY)
-    async with stack.client.post(
-        f"{stack.url}/oauth/token", data={"grant_type": "client_credentials"}, auth=auth
-    ) as answer:
+    form, headers = {"grant_type": "client_credentials"}, basic(BACKEND_ID, BACKEND_KEY)
+    async with stack.client.post(f"{stack.url}/oauth/token", data=form, headers=headers) as answer:
         handle = (await answer.json())["access_token"]
     async with stack.client.get(stack.url + WAIT, headers={"Authorization": f"bearer {handle}"}) as answer:
         assert answer.status == 200

@@ -1,0 +1,74 @@
+"""What the upstream rooms tell becomes metrics and records."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.app.observers import LegMetrics, TokenWatch
+from gateway.gate import Gate
+from gateway.observe.metrics import Metrics
+from gateway.observe.metrics_table import Scope
+from gateway.upstream.bearer import TokenKey
+from gateway.upstream.faults import FaultKind
+from gateway.upstream.token_state import FetchFailure
+from tests.web.conftest import NOW, RememberingAudit
+
+KEY = TokenKey("acme", "eu-west-1", "https://login.mypurecloud.ie", "reader", "id", "abc")
+
+
+def made() -> tuple[Metrics, RememberingAudit, TokenWatch]:
+    metrics, audit = Metrics(Scope(regions=("eu-west-1",), clients=("reader",))), RememberingAudit()
+    return metrics, audit, TokenWatch(metrics, Gate(audit, metrics, lambda: NOW), lambda: NOW)
+
+
+@pytest.mark.parametrize("kind", list(FaultKind))
+def test_every_kind_of_fault_has_a_label(kind: FaultKind) -> None:
+    metrics = made()[0]
+    leg = LegMetrics(metrics, "api", "eu-west-1")
+    leg.failed(kind, 0.1)
+    leg.retried(kind)
+    assert metrics.label_overflow.child("gateway_upstream_errors_total").value == 0
+
+
+def test_answers_and_breakers_are_counted() -> None:
+    metrics = made()[0]
+    leg = LegMetrics(metrics, "api", "eu-west-1")
+    leg.answered(200, 0.1)
+    leg.breaker_moved("open")
+    assert metrics.upstream_requests.child("api", "eu-west-1", "200").value == 1
+    assert metrics.circuit_breaker_open.child("api", "eu-west-1").value == 1
+    leg.breaker_moved("closed")
+    assert metrics.circuit_breaker_open.child("api", "eu-west-1").value == 0
+
+
+async def test_a_fetched_token_is_counted_and_recorded() -> None:
+    metrics, audit, watch = made()
+    watch.fetch_started(KEY)
+    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=True)
+    watch.served(KEY)
+    await watch.close()
+    assert audit.actions() == ["token.minted"]
+    assert metrics.token_requests.child("upstream", "ok").value == 1
+    assert metrics.token_requests.child("cache", "ok").value == 1
+    assert metrics.token_expiry.child("reader").value == NOW + 3600
+
+
+async def test_a_token_whose_record_fails_is_told_in_the_log_only() -> None:
+    _, audit, watch = made()
+    audit.fails = True
+    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=False)
+    await watch.close()
+    await asyncio.sleep(0)
+    assert audit.records == []
+
+
+@pytest.mark.parametrize("failure", list(FetchFailure))
+def test_every_failure_of_a_fetch_is_counted_and_recorded(failure: FetchFailure) -> None:
+    metrics, audit, watch = made()
+    watch.fetch_failed(KEY, 0.1, failure, alarm=True)
+    watch.rejected(KEY, dropped=True)
+    assert audit.actions() == ["token.refused"]
+    assert metrics.label_overflow.child("gateway_token_requests_total").value == 0
+    assert metrics.upstream_auth_failures.child("api", "eu-west-1", "token_expired").value == 1
