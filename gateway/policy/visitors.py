@@ -52,7 +52,7 @@ class IssuerRules:
     """One configured issuer. Raises ValueError when it lacks what its kind needs.
 
     `keys`: of the Zendesk kinds; an OpenID issuer's keys are handed to `verify_visitor` by the caller, who fetched
-    them. `report_only`: breaches of the lifetime rules become findings instead of refusals, except where one_use is set.
+    them. `report_only`: breaches of the lifetime rules become findings instead of refusals, unless one_use is set.
     """
 
     kind: IssuerKind
