@@ -16,7 +16,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Response, WebSoc
 class Window:
     """One page with its console and its traffic."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, keeps_traffic: bool = False) -> None:
         self.page = page
         self.ours: list[str] = []
         self.others: list[str] = []
@@ -28,6 +28,8 @@ class Window:
         self._bodies: list[asyncio.Task[None]] = []
         page.on("console", self._hear)
         page.on("pageerror", lambda fault: self.faults.append(str(fault)))
+        if not keeps_traffic:
+            return
         page.on("response", lambda answer: self._bodies.append(asyncio.ensure_future(self._keep(answer))))
         page.on("websocket", self._listen)
 
@@ -94,11 +96,11 @@ class Window:
 
 
 @asynccontextmanager
-async def window_of(browser: Browser) -> AsyncIterator[Window]:
+async def window_of(browser: Browser, *, keeps_traffic: bool = False) -> AsyncIterator[Window]:
     """A window with an empty profile; a fault in the page fails the test."""
     context = await browser.new_context(viewport={"width": 1100, "height": 760})
     try:
-        window = Window(await context.new_page())
+        window = Window(await context.new_page(), keeps_traffic=keeps_traffic)
         yield window
         assert window.faults == []
     finally:
