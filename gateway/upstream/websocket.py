@@ -17,12 +17,12 @@ from aiohttp import web
 
 from gateway import errors
 from gateway.errors import Refusal
-from gateway.guestbook import Guestbook, SessionEnd
 from gateway.policy.decision import SocketPermit
 from gateway.policy.frames import SessionPace, SocketGuest, SocketRules, SocketState
 from gateway.policy.injection import GuestContext, context_attributes
 from gateway.store.base import LimitAsk, Store
 from gateway.store.expiry import ExpiryMap
+from gateway.store.known import SessionEnd
 from gateway.upstream.ws_agenda import Agenda
 from gateway.upstream.ws_caps import Seats, SocketCaps
 from gateway.upstream.ws_dial import DialledSocket, SocketDialer
@@ -30,7 +30,15 @@ from gateway.upstream.ws_endpoint import Endpoint
 from gateway.upstream.ws_handshake import check_upgrade, switching_answer
 from gateway.upstream.ws_pair import SocketPair
 from gateway.upstream.ws_takeover import SwitchedResponse, is_gone, take_over
-from gateway.upstream.ws_types import GuestLogin, Pair, SocketBounds, SocketObserver, SocketOpening, SocketTraffic
+from gateway.upstream.ws_types import (
+    GuestLogin,
+    Pair,
+    SessionOpener,
+    SocketBounds,
+    SocketObserver,
+    SocketOpening,
+    SocketTraffic,
+)
 from gateway.upstream.ws_wire import GOING_AWAY, POLICY, FrameReader, MaskSource
 
 log = structlog.get_logger(__name__)
@@ -64,7 +72,7 @@ class SocketRelay:
     def __init__(
         self,
         settings: SocketSettings,
-        guestbook: Guestbook,
+        guestbook: GuestSessions,
         store: Store,
         dialer: SocketDialer,
         observer: SocketObserver,
@@ -72,12 +80,17 @@ class SocketRelay:
         *,
         entropy: Callable[[int], bytes],
         login: GuestLogin | None = None,
+        sessions: SessionOpener | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`clock`: seconds since the epoch, for the pace of frames; `jitter`: spreads retries, 0 to 1."""
+        """`clock`: seconds since the epoch, for the pace of frames; `jitter`: spreads retries, 0 to 1.
+
+        `sessions`: opens one for a socket without ticket that asks for its history; None: such sockets have none.
+        """
         self.guestbook = guestbook
         self.observer = observer
         self.login = login
+        self.sessions = sessions
         self.clock = clock
         self.traffic = SocketTraffic()
         self.now = asyncio.get_running_loop().time()

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import Reason
-from gateway.guestbook import Guestbook
 from gateway.policy.frames import SessionPace, SocketState
 from gateway.policy.guests import GuestSession
+from gateway.store.known import SessionEnd
 
 
 class Initiator(StrEnum):
@@ -47,6 +47,7 @@ class SocketOpening:
     origin: str
     session: GuestSession | None
     client_ip: str = ""
+    client_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,34 @@ class SocketObserver(Protocol):
         """A frame did not pass. Must not raise."""
 
 
+class GuestSessions(Protocol):
+    """What sockets ask of the guestbook; see `gateway.guestbook.Guestbook`."""
+
+    def on_end(self, listener: Callable[[SessionEnd], None]) -> None:
+        """Have `listener` called when sessions end."""
+
+    def is_live(self, session: GuestSession) -> bool:
+        """Is the session known here, alive, and still this guest's?"""
+
+    async def touch(self, session_id: str) -> GuestSession:
+        """Note that a session is in use. May raise Refusal."""
+
+    async def keep_history(self, session: GuestSession, jwt: str, expires_at: float) -> str:
+        """Keep a Genesys JWT; returns the handle for it. May raise Refusal."""
+
+
 class GuestLogin(Protocol):
     """Gets a signed-in guest's Genesys JWT by the OpenID exchange."""
 
     async def jwt_of(self, session: GuestSession) -> str | None:
         """The JWT, or None when there is none to be had for this guest. May raise Refusal."""
+
+
+class SessionOpener(Protocol):
+    """Opens sessions for guests that came without one: their history handles must belong to somebody."""
+
+    async def open_session(self, opening: SocketOpening) -> GuestSession:
+        """A new anonymous session, on record. Raises Refusal."""
 
 
 class SocketTraffic:
@@ -129,9 +153,10 @@ class SocketServices(Protocol):
     now: float
     bounds: SocketBounds
     clock: Callable[[], float]
-    guestbook: Guestbook
+    guestbook: GuestSessions
     observer: SocketObserver
     login: GuestLogin | None
+    sessions: SessionOpener | None
     traffic: SocketTraffic
 
     def look_at(self, pair: Pair, at: float) -> None:
