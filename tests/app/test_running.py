@@ -83,6 +83,7 @@ async def test_a_signal_ends_the_service_cleanly(tmp_path: Path, number: signal.
 async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
     flags = {"server.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0"}
     read_again = asyncio.Event()
+    stopping: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
 
     def recompile() -> Compiled:
@@ -91,7 +92,7 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 
     def ready(run: Running) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
-        loop.create_task(stop_when_read())
+        stopping.append(loop.create_task(stop_when_read()))
 
     async def stop_when_read() -> None:
         await read_again.wait()

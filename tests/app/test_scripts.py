@@ -17,7 +17,10 @@ def test_the_settings_hold_region_and_deployment_and_no_secret() -> None:
 
 
 def test_without_a_public_url_the_script_finds_its_base_itself() -> None:
-    assert script_settings(compiled({"server.public_url": ""}), "shop", Assets(static_dir()))["base"] == ""
+    assert (
+        script_settings(compiled({"server.public_url": "", "oidc.clients": {}}), "shop", Assets(static_dir()))["base"]
+        == ""
+    )
 
 
 def test_every_site_has_a_script() -> None:
