@@ -57,6 +57,8 @@ class Event(Enum):
     """A proof of the very visitor that the session belongs to, or of anybody where it belongs to nobody yet."""
     PROVE_OTHER = "prove-other"
     """A proof of another visitor."""
+    FAIL = "fail"
+    """A proof that did not hold, at a site whose visitors may then go on as nobody (visitors.on_failure)."""
     LEAVE = "leave"
     EXPIRE = "expire"
 
@@ -69,6 +71,8 @@ class Act(Enum):
     UPGRADE = "upgrade"
     REPLACE = "replace"
     END = "end"
+    REFUSE = "refuse"
+    """Give the refusal of the proof: to go on would serve one visitor's session to whoever failed to sign in."""
     NOTHING = "nothing"
 
 
@@ -76,21 +80,25 @@ MOVES: Final[dict[tuple[State, Event], tuple[Act, State]]] = {
     (State.NONE, Event.COME): (Act.OPEN, State.ANONYMOUS),
     (State.NONE, Event.PROVE_SAME): (Act.OPEN, State.VERIFIED),
     (State.NONE, Event.PROVE_OTHER): (Act.OPEN, State.VERIFIED),
+    (State.NONE, Event.FAIL): (Act.OPEN, State.ANONYMOUS),
     (State.NONE, Event.LEAVE): (Act.NOTHING, State.NONE),
     (State.NONE, Event.EXPIRE): (Act.NOTHING, State.NONE),
     (State.ANONYMOUS, Event.COME): (Act.RENEW, State.ANONYMOUS),
     (State.ANONYMOUS, Event.PROVE_SAME): (Act.UPGRADE, State.VERIFIED),
     (State.ANONYMOUS, Event.PROVE_OTHER): (Act.UPGRADE, State.VERIFIED),
+    (State.ANONYMOUS, Event.FAIL): (Act.RENEW, State.ANONYMOUS),
     (State.ANONYMOUS, Event.LEAVE): (Act.END, State.ENDED),
     (State.ANONYMOUS, Event.EXPIRE): (Act.END, State.ENDED),
     (State.VERIFIED, Event.COME): (Act.RENEW, State.VERIFIED),
     (State.VERIFIED, Event.PROVE_SAME): (Act.RENEW, State.VERIFIED),
     (State.VERIFIED, Event.PROVE_OTHER): (Act.REPLACE, State.VERIFIED),
+    (State.VERIFIED, Event.FAIL): (Act.REFUSE, State.VERIFIED),
     (State.VERIFIED, Event.LEAVE): (Act.END, State.ENDED),
     (State.VERIFIED, Event.EXPIRE): (Act.END, State.ENDED),
     (State.ENDED, Event.COME): (Act.OPEN, State.ANONYMOUS),
     (State.ENDED, Event.PROVE_SAME): (Act.OPEN, State.VERIFIED),
     (State.ENDED, Event.PROVE_OTHER): (Act.OPEN, State.VERIFIED),
+    (State.ENDED, Event.FAIL): (Act.OPEN, State.ANONYMOUS),
     (State.ENDED, Event.LEAVE): (Act.NOTHING, State.ENDED),
     (State.ENDED, Event.EXPIRE): (Act.NOTHING, State.ENDED),
 }
@@ -116,11 +124,16 @@ class Person:
     email: str | None = field(default=None, repr=False)
 
 
-def next_move(session: GuestSession | None, person: Person | None, now: float) -> tuple[Act, State]:
-    """The row of MOVES for a call to /session; `session` is the one whose handle came along, if any."""
+def next_move(
+    session: GuestSession | None, person: Person | None, now: float, *, proof_failed: bool = False
+) -> tuple[Act, State]:
+    """The row of MOVES for a call to /session; `session` is the one whose handle came along, if any.
+
+    `proof_failed`: a proof came along and did not hold, and the site lets such visitors go on as nobody.
+    """
     state = state_of(session, now)
     if person is None:
-        return MOVES[state, Event.COME]
+        return MOVES[state, Event.FAIL if proof_failed else Event.COME]
     same = session is not None and (session.issuer, session.external_ref) == (person.issuer, person.subject)
     return MOVES[state, Event.PROVE_SAME if same else Event.PROVE_OTHER]
 

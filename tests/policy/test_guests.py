@@ -86,6 +86,20 @@ def test_a_call_for_a_session_makes_its_move(
     assert next_move(held, person, now) == expected
 
 
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (None, (Act.OPEN, State.ANONYMOUS)),
+        (session(), (Act.RENEW, State.ANONYMOUS)),
+        (session(ADA), (Act.REFUSE, State.VERIFIED)),
+    ],
+)
+def test_a_failed_sign_in_never_continues_somebodys_verified_session(
+    held: GuestSession | None, expected: tuple[Act, State]
+) -> None:
+    assert next_move(held, None, NOW, proof_failed=True) == expected
+
+
 def test_only_a_change_of_identity_takes_the_old_handle_away() -> None:
     assert {act for act in Act if rotates_handle(act)} == {Act.UPGRADE, Act.REPLACE, Act.END}
 
