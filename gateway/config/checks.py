@@ -59,7 +59,7 @@ def _check_oidc(config: Config) -> Iterator[Finding]:
     if config.oidc.access_token_s < GUEST_JWT_S:
         yield warning(
             "oidc.access_token_s",
-            f"is below {GUEST_JWT_S}: Genesys shortens its guest JWT to it, and web clients ask visitors to sign in again",
+            f"is below {GUEST_JWT_S}: Genesys shortens its guest JWT to it, and pages ask visitors to sign in again",
             f"Leave it at {GUEST_JWT_S} or more.",
         )
     for name, client in config.oidc.clients.items():
