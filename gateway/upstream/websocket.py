@@ -32,6 +32,7 @@ from gateway.upstream.ws_pair import SocketPair
 from gateway.upstream.ws_takeover import SwitchedResponse, is_gone, take_over
 from gateway.upstream.ws_types import (
     GuestLogin,
+    GuestSessions,
     Pair,
     SessionOpener,
     SocketBounds,

@@ -18,6 +18,7 @@ from gateway.errors import Reason, Refusal
 from gateway.policy import frames, server_frames
 from gateway.policy.frame_answers import refusal_frame
 from gateway.policy.frames import Answer, Close, Forward, NeedsJwt, SocketRules, SocketState
+from gateway.policy.guests import GuestSession
 from gateway.policy.server_frames import SwapJwt
 from gateway.upstream import ws_wire
 from gateway.upstream.ws_endpoint import HELD_BY_OTHER_WRITING, HELD_BY_WAIT, Endpoint
@@ -43,6 +44,7 @@ class SocketPair:
         "_code",
         "_deadline",
         "_initiator",
+        "_opened_session",
         "_pings",
         "_reason",
         "_rules",
@@ -76,6 +78,7 @@ class SocketPair:
         self._services = services
         self._started = services.now
         self._secrets: tuple[str, ...] = ()
+        self._opened_session: GuestSession | None = None
         self._pings = 0
         self._deadline = 0.0
         self._code = ws_wire.NO_STATUS
@@ -313,11 +316,8 @@ class SocketPair:
 
     async def _swap(self, swap: SwapJwt) -> None:
         """Keep the guest's Genesys JWT and pass on a handle for it."""
-        session = self.opening.session
         try:
-            if session is None:
-                raise Refusal(errors.SESSION_MISSING, "history needs a session; connect with a ticket")
-            handle = await self._services.guestbook.keep_history(session, swap.jwt, swap.expires_at)
+            handle = await self._history_handle(swap)
             text = server_frames.with_handle(swap, handle).text
         except Refusal as refusal:
             tracing_id = swap.frame.get("tracingId")
@@ -325,6 +325,23 @@ class SocketPair:
             self._refused(refusal.reason)
         if self.phase is Phase.OPEN:
             self._to_client(text.encode("utf-8"))
+
+    async def _history_handle(self, swap: SwapJwt) -> str:
+        """A handle that belongs to the socket's session; a socket without one gets a session when it first asks."""
+        keep = self._services.guestbook.keep_history
+        session = self.opening.session
+        if session is not None:
+            return await keep(session, swap.jwt, swap.expires_at)
+        if self._opened_session is not None:
+            try:
+                return await keep(self._opened_session, swap.jwt, swap.expires_at)
+            except Refusal as refusal:
+                if refusal.reason not in (errors.SESSION_INVALID, errors.SESSION_EXPIRED):
+                    raise
+        if self._services.sessions is None:
+            raise Refusal(errors.SESSION_MISSING, "history needs a session; connect with a ticket")
+        self._opened_session = await self._services.sessions.open_session(self.opening)
+        return await keep(self._opened_session, swap.jwt, swap.expires_at)
 
     async def _sign_in(self, needs: NeedsJwt) -> None:
         """Get the guest's Genesys JWT and send the sign-in with it, or refuse it."""

@@ -47,7 +47,6 @@ class SocketOpening:
     origin: str
     session: GuestSession | None
     client_ip: str = ""
-    client_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
