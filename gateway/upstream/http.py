@@ -116,9 +116,10 @@ class HttpLeg:
             if breaker is not None:
                 breaker.given_up(admission, loop.time())
             raise
+        now = loop.time()
         if breaker is not None:
-            self._judge(breaker, admission, started, ill=answer.status in _ILL_STATUS)
-        self._observer.answered(answer.status, loop.time() - started)
+            self._judge(breaker, admission, now, ill=answer.status in _ILL_STATUS)
+        self._observer.answered(answer.status, now - started)
         return answer
 
     def _bind(self) -> tuple[Pool, asyncio.AbstractEventLoop]:

@@ -155,3 +155,32 @@ async def test_empty_budget_ends_retries() -> None:
                 await ask(leg, "GET")
             assert upstream.connections == connections
         await leg.close()
+
+
+async def test_answers_of_an_ill_upstream_open_the_breaker_and_a_probe_given_up_frees_its_place() -> None:
+    arrived, silent = asyncio.Event(), False
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            arrived.set()
+            if silent:
+                await peer.gone()
+            await peer.answer(b"", 503)
+
+    breaker = Breaker(BreakerRules(failures_to_open=2, open_s=0.001, open_max_s=0.001))
+    async with upstream_of(script) as upstream:
+        leg = HttpLeg(upstream.url, breaker=breaker)
+        for _ in range(2):
+            assert (await ask(leg, "POST")).status == 503
+        assert str(breaker.state.phase) == "open"
+        silent = True
+        for _ in range(2):
+            await pause(0.01)
+            arrived.clear()
+            probe = asyncio.create_task(ask(leg, "POST"))
+            await arrived.wait()
+            assert str(breaker.state.phase) == "half_open"
+            probe.cancel()
+            await asyncio.wait({probe})
+        await leg.close()

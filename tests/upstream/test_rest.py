@@ -306,6 +306,37 @@ async def test_route_with_cache_asks_once_per_target_and_language() -> None:
         assert (await it.call(one)).from_cache is False
 
 
+@pytest.mark.parametrize("body", [b"", b"oops", b"[]", b'{"code":5}'])
+async def test_401_without_genesys_own_words_is_taken_for_a_dead_token(body: bytes) -> None:
+    async with scene(whole(body, 401), whole(b"{}")) as it:
+        assert ((await it.call()).status, it.login.asked) == (200, 2)
+
+
+async def test_answer_left_unread_is_cut_and_a_whole_one_streams_too() -> None:
+    closed = asyncio.Event()
+
+    async def endless(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx")
+        await peer.gone()
+        closed.set()
+
+    async with scene(whole(b"whole"), whole(b""), endless) as it:
+        for expected in ([b"whole"], []):
+            answer = await it.call()
+            assert [piece async for piece in answer.stream()] == expected
+            answer.abort()
+        left = await it.call()
+        left.abort()
+        left.abort()
+        await closed.wait()
+
+
+async def test_connection_fields_in_two_lines_both_nominate() -> None:
+    head = JSON_TYPE + b"ETag: x\r\nWarning: y\r\nConnection: etag\r\nConnection: warning\r\n"
+    async with scene(whole(b"{}", head=head)) as it:
+        assert [name for name, _ in (await it.call()).headers] == ["content-type"]
+
+
 async def test_error_is_not_kept() -> None:
     async with scene(whole(b"{}", 404), whole(b"{}")) as it:
         assert (await it.call(route(cache_s=10))).status == 404
