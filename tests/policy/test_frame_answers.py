@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,12 @@ def test_a_frame_that_came_too_fast_is_answered_as_genesys_does() -> None:
     assert frame["body"]["retryAfter"] == 7
     assert frame["body"]["errorCode"] == 4029
     assert frame["body"]["errorMessage"].startswith("frame.rate_limited: ")
+
+
+def test_the_documentation_lists_every_code() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "websocket.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (\d+) \|$", document, re.MULTILINE)
+    assert {reason: int(code) for reason, code in rows} == CODES
 
 
 def test_without_a_tracing_id_none_is_made_up() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from gateway.policy.frames import (
     Close,
     Forward,
     Kind,
+    Listing,
     NeedsJwt,
     Phase,
     SocketGuest,
@@ -90,6 +93,30 @@ def test_a_socket_starts_by_configuring_and_only_by_that() -> None:
 
 def test_the_documented_actions_are_admitted_and_no_others() -> None:
     assert set(ACTIONS) - DEFAULT_ACTIONS == {"resumeToken", "disconnectCustomer"}
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "websocket.md").read_text(encoding="utf-8")
+
+
+def test_the_documentation_lists_every_action_as_it_is_admitted() -> None:
+    words = {Listing.DEFAULT: "by default", Listing.WHEN_LISTED: "when listed", Listing.NEVER: "never"}
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([\w ]+) \|$", DOCUMENT, re.MULTILINE)
+    assert rows == [(name, kind.value, words[listing]) for name, (kind, listing) in ACTIONS.items()]
+
+
+def test_the_documentation_has_the_table_of_phases() -> None:
+    rows = {
+        row[0]: row[1:]
+        for row in re.findall(r"^\| (\w+) \| (pass|refused) \| (pass|refused) \|", DOCUMENT, re.MULTILINE)
+    }
+    said = {Phase: "pass", Reason: "refused"}
+    assert rows == {
+        phase.value: tuple(said[type(VERDICTS[phase, kind])] for kind in (Kind.CONFIGURE, Kind.MESSAGE))
+        for phase in Phase
+    }
+    for phase in Phase:
+        assert type(VERDICTS[phase, Kind.CONFIGURE]) is type(VERDICTS[phase, Kind.LOGIN])
+        assert len({type(VERDICTS[phase, kind]) for kind in (Kind.MESSAGE, Kind.ECHO, Kind.REQUEST)}) == 1
 
 
 @pytest.mark.parametrize(
