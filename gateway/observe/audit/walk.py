@@ -13,7 +13,7 @@ import orjson
 
 from gateway.observe.audit.chain import NOTE_KEY, Position, is_bound, leaf_hash, split_sealed
 from gateway.observe.audit.findings import Finding, WriterReport
-from gateway.observe.audit.notes import Checkpoint, NoteError, VerifierKey, b64, open_note, parse_checkpoint
+from gateway.observe.audit.notes import Checkpoint, NoteError, VerifierKey, b64, open_note, parse_checkpoint, split_note
 from gateway.observe.audit.plan import Plan, Step
 from gateway.observe.audit.records import iso
 from gateway.observe.audit.segments import node_of, read_lines
@@ -57,6 +57,7 @@ class Walk:
         for item in plan.findings:
             report.findings.append(item)
         if not plan.steps or report.is_tampered:
+            self._conclude(plan)
             return report
         position = plan.steps[0].start.copy()
         report.first = position.sequence
@@ -160,12 +161,18 @@ class Walk:
         position.advance(line)
         self._last = line
         size = position.edge.size
-        if size in self._anchors and self._anchors[size] != position.edge.root():
-            raise _StopError(self._finding("FORKED", f"another history of the first {size} records was witnessed",
-                                           self.report.sealed_size, size - 1))  # fmt: skip
+        if size in self._anchors:
+            self._hold_against_anchor(size, position.edge.root())
         if sealed:
             self.report.sealed_size = size
             self.report.is_closed = _CLOSED in line
+
+    def _hold_against_anchor(self, size: int, root: bytes) -> None:
+        """A signed head from elsewhere: either the log had this root, and so much is proved, or there are two histories."""
+        if self._anchors[size] != root:
+            detail = f"another history of the first {size} records was witnessed"
+            raise _StopError(self._finding("FORKED", detail, self.report.sealed_size, size - 1))
+        self.report.sealed_size = size
 
     def _own(self, line: bytes, position: Position) -> None:
         """Keep what this log says about itself and about others."""
@@ -190,27 +197,33 @@ class Walk:
             raise _StopError(self._finding("EDITED", "a checkpoint record in another spelling", here))
         head, note = split
         at = line[15:_TIME_END].decode("ascii", "replace")
-        checkpoint = self._opened(note, at, here)
+        checkpoint, signed_by = self._opened(note, at, here)
         if not is_bound(head, checkpoint):
             raise _StopError(self._finding("EDITED", "the checkpoint was signed for another record", here, at=at))
+        if signed_by is not None and not iso(signed_by.not_before) <= at <= _end_of(signed_by):
+            detail = f"{signed_by.vkey} did not count then"
+            raise _StopError(self._finding("KEY_OUT_OF_RANGE", detail, here, at=at))
         if checkpoint.origin != self.origin:
             raise _StopError(self._finding("SPLICED", f"a checkpoint of {checkpoint.origin}", here, at=at))
         if checkpoint.size != here or checkpoint.root != position.edge.root():
             detail = "the records are not those under the signed checkpoint"
             raise _StopError(self._finding("EDITED", detail, self.report.sealed_size, here - 1, at=at))
 
-    def _opened(self, note: str, at: str, here: int) -> Checkpoint:
+    def _opened(self, note: str, at: str, here: int) -> tuple[Checkpoint, VerifierKey | None]:
+        """The checkpoint and the trusted key that signed it; no key where none is known for this node."""
         try:
-            text, key = open_note(note, self._keys)
-            if not iso(key.not_before) <= at <= _end_of(key):
-                raise _StopError(self._finding("KEY_OUT_OF_RANGE", f"{key.vkey} did not count at {at}", here, at=at))
-            return parse_checkpoint(text)
+            text, signed_by = open_note(note, self._keys)
+            return parse_checkpoint(text), signed_by
         except NoteError as exc:
-            if exc.kind == "UNKNOWN_KEY" and not self._keys:
-                self.is_unknown_key = True
-                return parse_checkpoint(note.rpartition("\n\n")[0] + "\n")
-            kind = "EDITED" if exc.kind == "MALFORMED" else "BAD_SIGNATURE"
-            raise _StopError(self._finding(kind, str(exc), here, at=at)) from exc
+            kind, detail = exc.kind, str(exc)
+        if kind == "UNKNOWN_KEY" and not self._keys:
+            self.is_unknown_key = True
+            try:
+                return parse_checkpoint(split_note(note)[0]), None
+            except NoteError as exc:
+                kind, detail = exc.kind, str(exc)
+        kind = "EDITED" if kind == "MALFORMED" else "BAD_SIGNATURE"
+        raise _StopError(self._finding(kind, detail, here, at=at))
 
     def _diagnose(self, line: bytes, lines: "_Lines", position: Position) -> Finding:
         """Say what is wrong with a record that does not follow the one before."""
