@@ -48,7 +48,7 @@ from gateway.web.front import Front
 from gateway.web.oauth import OAuth
 from gateway.web.proxy import RestProxy
 from gateway.web.sessions import Sessions
-from gateway.web.socket import GuestSocket, SocketWatch
+from gateway.web.socket import GuestSocket, SocketSessions, SocketWatch
 from gateway.web.throttle import Throttle
 
 log = structlog.get_logger(__name__)
@@ -118,7 +118,7 @@ class Gateway:
         watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
         self.sockets = SocketRelay(
             self.rules.sockets, self.guestbook, self.store, SocketDialer(surroundings.entropy), watch,
-            surroundings.clock, entropy=surroundings.entropy,
+            surroundings.clock, entropy=surroundings.entropy, sessions=SocketSessions(self.admissions, self._region),
         )  # fmt: skip
         await self.sockets.start()
         self.front = self._make_front(self.sockets)

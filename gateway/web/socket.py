@@ -11,12 +11,14 @@ from typing import Final, Literal
 
 from aiohttp import web
 
+from gateway.admission import Admissions
 from gateway.errors import Reason, Refusal
 from gateway.gate import Gate, Trail
 from gateway.guestbook import Guestbook
 from gateway.observe.audit import records
 from gateway.observe.metrics import Metrics
 from gateway.policy.decision import Caller, Guest, Nobody
+from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind
 from gateway.policy.origins import check_origin
 from gateway.upstream.websocket import SocketRelay
@@ -101,6 +103,20 @@ def _offered(request: web.BaseRequest) -> tuple[str, ...]:
     return tuple(word.strip() for line in lines for word in line.split(",") if word.strip())
 
 
+class SocketSessions:
+    """Opens a session for a guest whose socket came without one, as `POST /session` would, on the same record."""
+
+    def __init__(self, admissions: Admissions, region_of: Callable[[str], str]) -> None:
+        """`region_of`: the region of a site."""
+        self._admissions = admissions
+        self._region_of = region_of
+
+    async def open_session(self, opening: SocketOpening) -> GuestSession:
+        """A new anonymous session. Raises Refusal: VISITOR_MISSING, STORE_UNAVAILABLE, AUDIT_UNAVAILABLE."""
+        trail = trail_of(opening, self._region_of(opening.site))
+        return (await self._admissions.come(opening.site, None, None, None, trail)).session
+
+
 class SocketWatch:
     """Counts and records what happens on sockets; the relay tells it."""
 
@@ -154,8 +170,13 @@ class SocketWatch:
         self._gate.refused(Refusal(reason), self._trail(opening))
 
     def _trail(self, opening: SocketOpening) -> Trail:
-        caller = Guest(opening.session, HandleKind.TICKET) if opening.session is not None else Nobody()
-        return Trail(
-            request_id=opening.request_id, surface="websocket", method="GET", client_ip=opening.client_ip, started=0.0,
-            site=opening.site, region=self._region_of(opening.site), origin=opening.origin, caller=caller,
-        )  # fmt: skip
+        return trail_of(opening, self._region_of(opening.site))
+
+
+def trail_of(opening: SocketOpening, region: str) -> Trail:
+    """What is known of a socket, for its records."""
+    caller = Guest(opening.session, HandleKind.TICKET) if opening.session is not None else Nobody()
+    return Trail(
+        request_id=opening.request_id, surface="websocket", method="GET", client_ip=opening.client_ip, started=0.0,
+        site=opening.site, region=region, origin=opening.origin, caller=caller,
+    )  # fmt: skip

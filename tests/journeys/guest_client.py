@@ -105,7 +105,8 @@ class GuestClient:
         """Announce a file, put its bytes where Genesys says, and wait for the event of success."""
         about = {"attachmentId": str(uuid4()), "fileName": name, "fileType": "application/pdf", "fileSize": len(FILE)}
         place = (await self.ask("PresignedUrlResponse", "onAttachment", errorsAsJson=True, **about))["body"]
-        async with http.put(place["url"], headers=place["headers"], data=FILE) as answer:
+        headers = {"Content-Type": "application/pdf", **place["headers"]}
+        async with http.put(place["url"], headers=headers, data=FILE) as answer:
             assert answer.status == 200, await answer.text()
         return await self.until("UploadSuccessEvent", attachmentId=about["attachmentId"])
 

@@ -102,9 +102,7 @@ class Stage:
 
     async def settled_audit(self) -> list[dict[str, Any]]:
         """The records, once all that were queued until now are on disk: a grant is, and lines keep their order."""
-        await self.gateway.gateway.audit.grant(
-            records.config_loaded(at=self.clock(), sha256="0" * 64, version=1)
-        )
+        await self.gateway.gateway.audit.grant(records.config_loaded(at=self.clock(), sha256="0" * 64, version=1))
         return self.audit()
 
     def conversation(self, number: int = -1) -> Any:

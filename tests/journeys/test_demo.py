@@ -45,7 +45,9 @@ async def test_signing_in_keeps_the_conversation_and_shows_the_agent_a_verified_
         assert "customer-1815" not in str(after)
         assert "ada@shop.example" not in str(after)
         assert stage.guest_texts() == ["Hello", "Now it is me"]
-        methods = [one["gateway.auth.method"] for one in await stage.settled_audit() if one["event.action"] == "session.issued"]
+        methods = [
+            one["gateway.auth.method"] for one in await stage.settled_audit() if one["event.action"] == "session.issued"
+        ]
         assert "anonymous" in methods
         assert "zendesk-messaging" in methods
 
