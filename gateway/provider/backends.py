@@ -64,6 +64,8 @@ class _Registry:
     """The backends of one configuration, by everything that one is looked up by."""
 
     by_name: dict[str, BackendRules]
+    proofs: dict[str, frozenset[str]]
+    """By name of the backend: the marks of what it may have proved itself with."""
     by_id: dict[str, BackendRules]
     by_key: dict[bytes, BackendRules]
 
@@ -148,11 +150,11 @@ class Backends:
 
         Raises Refusal: BACKEND_INVALID, HANDLE_WRONG_KIND for another kind of handle, STORE_UNAVAILABLE.
         """
-        found = self.by_key(bearer)
-        if found is not None:
-            return found
         if kind_of(bearer) is None:
-            raise Refusal(errors.BACKEND_INVALID)
+            backend = self.by_key(bearer)
+            if backend is None:
+                raise Refusal(errors.BACKEND_INVALID)
+            return backend
         return await self._by_handle(expect(bearer, HandleKind.BACKEND), now)
 
     def by_key(self, bearer: str) -> BackendRules | None:
@@ -190,10 +192,9 @@ class Backends:
 
     async def _by_handle(self, key: str, now: float) -> BackendRules:
         known = self._near.get(key, now) or await self._recall(key, now)
-        backend = self._registry.by_name.get(known.name) if known is not None else None
-        if known is None or backend is None or not _still_proves(known.proof, backend):
+        if known is None or known.proof not in self._registry.proofs.get(known.name, ()):
             raise Refusal(errors.BACKEND_INVALID)
-        return backend
+        return self._registry.by_name[known.name]
 
     async def _recall(self, key: str, now: float) -> _Known | None:
         """A handle from the store, unless it was revoked; remembered until its end."""
@@ -223,21 +224,21 @@ class Backends:
 
 
 def _registry(rules: Iterable[BackendRules]) -> _Registry:
-    registry = _Registry({}, {}, {})
+    registry = _Registry({}, {}, {}, {})
     for backend in rules:
         if backend.name in registry.by_name or backend.client_id in registry.by_id:
             raise ValueError(f"backend {backend.name}: name or client id stands twice")
         registry.by_name[backend.name] = registry.by_id[backend.client_id] = backend
+        registry.proofs[backend.name] = _proofs(backend)
         for known in backend.key_digests:
             if registry.by_key.setdefault(known, backend) is not backend:
                 raise ValueError(f"backend {backend.name}: shares a key with another backend")
     return registry
 
 
-def _still_proves(proof: str, backend: BackendRules) -> bool:
-    if proof == PUBLIC_KEY_PROOF:
-        return backend.public_key is not None
-    return proof in {_mark(known) for known in backend.key_digests}
+def _proofs(backend: BackendRules) -> frozenset[str]:
+    marks = frozenset(_mark(known) for known in backend.key_digests)
+    return marks | {PUBLIC_KEY_PROOF} if backend.public_key is not None else marks
 
 
 def _mark(known: bytes) -> str:

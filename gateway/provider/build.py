@@ -49,6 +49,12 @@ def relying_parties(parties: Iterable[CompiledParty]) -> list[RelyingParty]:
     ]
 
 
+def assertion_audiences(issuer: str) -> frozenset[str]:
+    """What a signed assertion may name as its audience (RFC 7523 section 3): us, or one of our endpoints."""
+    paths = ("", "/oauth/token", "/login/oauth/token", "/oauth/revoke")
+    return frozenset(issuer + path for path in paths)
+
+
 def lives_of(oidc: Oidc) -> Lives:
     """How long codes and tokens live."""
     return Lives(

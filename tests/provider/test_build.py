@@ -14,7 +14,7 @@ from gateway.config.model import Oidc
 from gateway.config.secrets import Secret
 from gateway.policy import decision
 from gateway.policy.oauth_forms import secret_digest
-from gateway.provider.build import backend_rules, key_ring, lives_of, relying_parties
+from gateway.provider.build import assertion_audiences, backend_rules, key_ring, lives_of, relying_parties
 from gateway.provider.tokens import Lives
 from tests.provider.parts import NOW
 
@@ -69,3 +69,9 @@ def test_the_key_ring_stands_beside_the_configuration(tmp_path: Path) -> None:
     ring.rotate(NOW, oidc.publish_ahead_s)
     assert old in str(ring.jwks(NOW + 100 + 159))
     assert old not in str(ring.jwks(NOW + 100 + 160))
+
+
+def test_an_assertion_is_for_us_or_one_of_our_endpoints() -> None:
+    audiences = assertion_audiences("https://x.example")
+    assert {"https://x.example", "https://x.example/oauth/token", "https://x.example/oauth/revoke"} < audiences
+    assert all(audience.startswith("https://x.example") for audience in audiences)
