@@ -54,7 +54,7 @@ class RelayAnswer:
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     upstream_s: float = 0.0
     correlation_id: str | None = None
     from_cache: bool = False
@@ -82,7 +82,7 @@ class RelayAnswer:
             self._answer.abort()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # it holds what the caller sent
 class _Call:
     """One call on its way: what stays the same when it is sent a second time."""
 

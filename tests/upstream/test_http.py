@@ -20,7 +20,7 @@ from tests.upstream.misbehaving import Peer, Script, Upstream, upstream_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 QUICK = LegSettings(
-    pool_wait_s=0.3, connect_timeout_s=0.5, read_timeout_s=0.3, write_timeout_s=0.3, idle_s=5.0, tick_s=0.02
+    pool_wait_s=0.5, connect_timeout_s=2.0, read_timeout_s=0.5, write_timeout_s=0.5, idle_s=5.0, tick_s=0.02
 )
 
 
@@ -552,12 +552,12 @@ async def test_large_body_asks_first_and_is_not_sent_against_a_refusal() -> None
 
 async def test_slow_sender_is_not_blamed_on_the_upstream() -> None:
     async def slow() -> AsyncIterator[bytes]:
-        for _ in range(8):
+        for _ in range(12):
             await pause(0.06)
             yield b"x"
 
     async with leg_to(echo) as (leg, _):
-        assert await (await ask(leg, "POST", slow())).read(9) == b"x" * 8
+        assert await (await ask(leg, "POST", slow())).read(99) == b"x" * 12
 
 
 async def test_ten_megabytes_stream_with_flat_memory_and_the_wire_waits_for_a_slow_reader() -> None:
