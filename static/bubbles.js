@@ -6,7 +6,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
-  chat: "M6 4.5h12a3 3 0 013 3v6a3 3 0 01-3 3h-5.5L7.5 20.5v-4H6a3 3 0 01-3-3v-6a3 3 0 013-3zM8 10.5h.01M12 10.5h.01M16 10.5h.01",
+  chat: "M6 4.5h12a3 3 0 013 3v6a3 3 0 01-3 3h-5.5l-5 4v-4H6a3 3 0 01-3-3v-6a3 3 0 013-3zM8 10.5h.01m4 0h.01m4 0h.01",
   close: "M6 6l12 12M18 6L6 18",
   send: "M4 12l16-7-6 15-3-6.5zM11 13.5L20 5",
   attach: "M20 11.5l-8.2 8a5 5 0 01-7-7.2l8.5-8.3a3.3 3.3 0 014.7 4.7l-8.5 8.2a1.6 1.6 0 01-2.3-2.3l7.7-7.5",
@@ -47,7 +47,12 @@ function webAddress(text) {
 /** A link in a new tab that learns nothing of this page; plain text when the address is not of the web. */
 function link(address, ...children) {
   const href = webAddress(address ?? "");
-  return href ? make("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children) : make("span", {}, ...children);
+  if (!href) return make("span", {}, ...children);
+  return make("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
+}
+
+function image(address, properties) {
+  return make("img", { ...properties, src: webAddress(address), loading: "lazy", referrerPolicy: "no-referrer" });
 }
 
 function withLinks(text) {
@@ -64,32 +69,37 @@ function attachment({ url, filename, mime = "", mediaType = "" }, say) {
   const name = filename || say("file");
   const picture = mediaType === "Image" || mime.startsWith("image/");
   if (picture && webAddress(url ?? "")) {
-    return link(url, make("img", { className: "picture", src: webAddress(url), alt: name, loading: "lazy", referrerPolicy: "no-referrer" }));
+    return link(url, image(url, { className: "picture", alt: name }));
   }
   return make("div", { className: "bubble attachment" }, icon("file"), link(url, name));
 }
 
 function choice(action, { choose }) {
-  if (action.type === "Link") { const anchor = link(action.url, action.text); anchor.className = "choice"; return anchor; }
-  const press = () => choose({ type: action.kind ?? "Button", text: action.text, payload: action.payload ?? action.text });
-  return make("button", { type: "button", className: action.kind ? "choice reply" : "choice", onclick: press }, action.text ?? "");
+  const { type, kind, url, text = "", payload = text } = action;
+  if (type === "Link") return Object.assign(link(url, text), { className: "choice" });
+  const press = () => choose({ type: kind ?? "Button", text, payload });
+  return make("button", { type: "button", className: kind ? "choice reply" : "choice", onclick: press }, text);
 }
 
-function card({ title, description, image, defaultAction, actions = [] }, hands) {
-  const picture = webAddress(image ?? "");
+function card({ title, description, image: address, defaultAction, actions = [] }, hands) {
+  const picture = webAddress(address ?? "");
+  const buttons = actions.map((action) => choice(action, hands));
   return make("article", { className: "card" },
-    picture ? make("img", { src: picture, alt: "", loading: "lazy", referrerPolicy: "no-referrer" }) : null,
+    picture ? image(picture, { alt: "" }) : null,
     make("div", {},
       make("h3", {}, defaultAction?.url ? link(defaultAction.url, title ?? "") : title ?? ""),
       description ? make("p", {}, description) : null,
-      actions.length ? make("div", { className: "choices" }, ...actions.map((action) => choice(action, hands))) : null));
+      buttons.length ? make("div", { className: "choices" }, ...buttons) : null));
 }
 
 // How each kind of content is drawn; kinds not listed are told to the visitor rather than dropped.
 const CONTENT = {
   Attachment: (part, { say }) => [attachment(part.attachment ?? {}, say)],
   Card: (part, hands) => [make("div", { className: "cards" }, card(part.card ?? {}, hands))],
-  Carousel: (part, hands) => [make("div", { className: "cards", tabIndex: 0 }, ...(part.carousel?.cards ?? []).map((each) => card(each, hands)))],
+  Carousel: ({ carousel }, hands) => {
+    const cards = (carousel?.cards ?? []).map((each) => card(each, hands));
+    return [make("div", { className: "cards", tabIndex: 0 }, ...cards)];
+  },
   ButtonResponse: () => [],
   QuickReply: () => [],
 };
@@ -99,20 +109,24 @@ function contents(message, hands) {
   const parts = message.content.flatMap((part) => (CONTENT[part.contentType] ?? unknown)(part, hands));
   const replies = message.content.filter(({ contentType }) => contentType === "QuickReply");
   if (replies.length === 0) return parts;
-  const buttons = replies.map(({ quickReply }) => choice({ ...quickReply, type: "Postback", kind: "QuickReply" }, hands));
+  const reply = ({ quickReply }) => choice({ ...quickReply, type: "Postback", kind: "QuickReply" }, hands);
+  const buttons = replies.map(reply);
   return [...parts, make("div", { className: "choices" }, ...buttons)];
 }
 
 function stateLine(message, { say, retry }) {
   const word = message.reason === "message.unconfirmed" ? "unconfirmed" : message.state;
-  const again = make("button", { type: "button", className: "link", onclick: () => retry(message.id) }, say("tryAgain"));
-  return make("div", { className: "state", "aria-live": "off" }, say(word), message.state === "failed" ? again : null);
+  const line = make("div", { className: "state", "aria-live": "off" }, say(word));
+  const again = { type: "button", className: "link", onclick: () => retry(message.id) };
+  if (message.state === "failed") line.append(make("button", again, say("tryAgain")));
+  return line;
 }
 
 /** The element of a message. `hands`: `say`, `clock(time)`, `choose(reply)`, `retry(id)`. */
 export function bubble(message, hands) {
   const name = message.name || hands.say(message.from === "Bot" ? "bot" : "agent");
-  const by = message.mine ? hands.say("you") : [name, message.time && hands.clock(message.time)].filter(Boolean).join(" · ");
+  const theirs = message.time ? `${name} · ${hands.clock(message.time)}` : name;
+  const by = message.mine ? hands.say("you") : theirs;
   return make("div", { className: message.mine ? "message mine" : "message" },
     make("span", { className: message.mine ? "unseen" : "by", dir: "auto" }, by),
     message.text ? make("p", { className: "bubble", dir: "auto" }, ...withLinks(message.text)) : null,

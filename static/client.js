@@ -6,10 +6,7 @@
 import { Connection } from "./connection.js";
 import { Events } from "./events.js";
 import { watchPage } from "./page.js";
-import {
-  AFTER_CLOSE, AFTER_REFUSAL, bytesOf, LIMITS, MAX_CONTEXT_BYTES, MAX_TEXT_BYTES, MOST_RESENDS, RESTING, SPARED_BY_TYPING,
-  STATUS_AFTER, TIMING,
-} from "./rules.js";
+import * as rules from "./rules.js";
 import { Keep, Problem, Session } from "./session.js";
 import { Pace, Thread } from "./thread.js";
 
@@ -19,7 +16,7 @@ export class Client {
   #base; #deploymentId; #timing; #random; #debug;
   #keep; #session; #thread = new Thread(); #events = new Events(); #context = {};
   #token = crypto.randomUUID(); // fills the place of Genesys' guest token, which the gateway alone knows
-  #paces = Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [name, new Pace(...limit)]));
+  #paces = Object.fromEntries(Object.entries(rules.LIMITS).map(([name, limit]) => [name, new Pace(...limit)]));
   #wanted = false; #running = null; #wake = null; // the loop that keeps the connection
   #connection = null; #ready = false; #startNew = false; #timers = {}; #hushUntil = 0; // the connection there is
   #uploading = Promise.resolve();
@@ -31,11 +28,11 @@ export class Client {
   /** What may be attached, as Genesys said: `{types, maxBytes, blocked}`, or null before the first connection. */
   files = null;
 
-  /** `base` is the address of the site at the gateway. `timing` and `random` replace the defaults of rules.js in tests. */
+  /** `base` is the address of the site at the gateway; `timing` and `random` replace the defaults in tests. */
   constructor({ base, site, deploymentId, timing = {}, random = Math.random, debug = () => {} }) {
     this.#base = base;
     this.#deploymentId = deploymentId;
-    this.#timing = { ...TIMING, ...timing };
+    this.#timing = { ...rules.TIMING, ...timing };
     this.#random = random;
     this.#debug = debug;
     this.#keep = new Keep(site);
@@ -62,7 +59,8 @@ export class Client {
 
   /** Queue a text or the answer to a quick reply or button, and return its id. Throws Problem when it is too long. */
   send(text, { reply = null, attachmentId = null } = {}) {
-    if (bytesOf(text) > MAX_TEXT_BYTES) throw new Problem("message.too_long", "A message holds at most 4096 bytes.");
+    const bytes = rules.bytesOf(text);
+    if (bytes > rules.MAX_TEXT_BYTES) throw new Problem("message.too_long", `${bytes} bytes; 4096 may be.`);
     const content = [];
     const buttonResponse = reply && { type: reply.type, text, payload: reply.payload };
     if (reply) content.push({ contentType: "ButtonResponse", buttonResponse });
@@ -78,8 +76,8 @@ export class Client {
 
   /** Offer a message that failed once more. */
   retry(id) {
-    const item = this.#thread.find(id);
-    if (!item || this.state === "ended") return;
+    const item = this.state !== "ended" && this.#thread.find(id);
+    if (!item) return;
     this.#thread.revive(item);
     this.#emit("thread");
     this.connect();
@@ -90,7 +88,7 @@ export class Client {
   typing() {
     const now = Date.now();
     if (!this.#ready || now < this.#hushUntil) return;
-    if (this.#paces.typing.waitMs(now) || this.#connection.waitMs(now, SPARED_BY_TYPING)) return;
+    if (this.#paces.typing.waitMs(now) || this.#connection.waitMs(now, rules.SPARED_BY_TYPING)) return;
     this.#paces.typing.take(now);
     const events = [{ eventType: "Typing", typing: { type: "On" } }];
     this.#connection.post("onMessage", { message: { type: "Event", events } });
@@ -120,10 +118,10 @@ export class Client {
 
   /** Attributes that ride on the next messages. Throws Problem over 2048 bytes: Genesys would refuse the message. */
   setContext(attributes) {
-    const context = { ...this.#context };
-    for (const [name, value] of Object.entries(attributes)) context[name] = String(value);
-    const bytes = bytesOf(Object.entries(context).flat().join(""));
-    if (bytes > MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `Context of ${bytes} bytes; 2048 may be.`);
+    const added = Object.entries(attributes).map(([name, value]) => [name, String(value)]);
+    const context = { ...this.#context, ...Object.fromEntries(added) };
+    const bytes = rules.bytesOf(Object.entries(context).flat().join(""));
+    if (bytes > rules.MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `${bytes} bytes; 2048 may be.`);
     this.#context = context;
   }
 
@@ -162,8 +160,7 @@ export class Client {
     let tries = 0;
     while (this.#wanted) {
       const startedAt = Date.now();
-      let floorMs = 0;
-      let next = "";
+      let [next, floorMs] = ["", 0];
       if (navigator.onLine === false) { this.#become("offline"); await this.#pause(Infinity); continue; }
       this.#become(tries || this.#thread.size ? "reconnecting" : "connecting");
       try {
@@ -198,24 +195,25 @@ export class Client {
     if (next === "renew") this.#session.distrust();
     const item = next === "reject" && this.#thread.oldestSent();
     if (item) { this.#thread.fail(item, "message.refused"); this.#emit("thread"); }
-    if (RESTING.has(next)) { this.#wanted = false; this.#become(next); }
+    if (rules.RESTING.has(next)) { this.#wanted = false; this.#become(next); }
   }
 
   /** One connection, from ticket to close; resolves to what its end means. */
   async #live(ticket) {
     const query = new URLSearchParams({ deploymentId: this.#deploymentId, application: "gateway" });
-    this.#connection = new Connection({
+    const connection = new Connection({
       url: `${this.#base.replace(/^http/, "ws")}/v1?${query}`, ticket, token: this.#token,
       answerMs: this.#timing.answerMs, debug: this.#debug,
-      opened: () => this.#configure().catch((problem) => this.#drop(problem.passing ? "" : "refused")),
+      opened: () => this.#configure().catch((problem) => connection.drop(problem.passing ? "" : "refused")),
       heard: (frame) => this.#hear(frame),
     });
-    const { code, next } = await this.#connection.ended;
+    this.#connection = connection;
+    const { code, next } = await connection.ended;
     this.#connection = null;
     this.#ready = false;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#emit("typing", false);
-    return next ?? AFTER_CLOSE[code] ?? "";
+    return next ?? rules.AFTER_CLOSE[code] ?? "";
   }
 
   #drop(next) { this.#ready = false; this.#connection?.drop(next); }
@@ -259,9 +257,7 @@ export class Client {
       case "TooManyRequestsErrorMessage": this.#refuse(429, body.retryAfter, tracingId); break;
       case "SessionExpiredEvent": case "SessionClearedEvent": case "LogoutEvent": this.#drop("fresh"); break;
       // A fourth connection closes the oldest: coming back by itself, that one would push out another tab in turn.
-      case "ConnectionClosedEvent":
-        this.#drop((body.reason ?? body.reasonCode) === "signedIn" ? "now" : "elsewhere");
-        break;
+      case "ConnectionClosedEvent": this.#drop(rules.AFTER_REMOVAL[body.reason ?? body.reasonCode] ?? "elsewhere"); break;
       case "ErrorMessage": this.#refuse(body.errorCode, 0, tracingId); break;
       // Errors also come as a bare string, with the code on the frame.
       case "string": if (code !== 200) this.#refuse(code, 0, tracingId); break;
@@ -286,14 +282,14 @@ export class Client {
   }
 
   #refuse(code, retryAfterS, tracingId) {
-    const next = AFTER_REFUSAL[code] ?? "fail";
-    const more = { status: STATUS_AFTER[next] ?? 400, retryAfterS };
+    const next = rules.AFTER_REFUSAL[code] ?? "fail";
+    const more = { status: rules.STATUS_AFTER[next] ?? 400, retryAfterS };
     const problem = new Problem(`genesys.${code}`, "A request was refused.", more);
     this.#report(problem);
     this.#connection.refuse(tracingId, problem);
     const item = this.#thread.find(tracingId);
     if (next === "hush") this.#hushUntil = Date.now() + (retryAfterS || 10) * 1000;
-    if (item && (next === "hush" || next === "again")) this.#thread.again(item, MOST_RESENDS);
+    if (item && (next === "hush" || next === "again")) this.#thread.again(item, rules.MOST_RESENDS);
     else if (item && (next === "fail" || next === "ended")) this.#thread.fail(item, problem.code);
     else if (!tracingId && this.#thread.uncertain) { this.#drop(""); return; } // which message? the history will tell
     this.#emit("thread");
@@ -390,12 +386,12 @@ export class Client {
 
   #later(name, ms, then) { clearTimeout(this.#timers[name]); this.#timers[name] = setTimeout(then, ms); }
   #clear() { this.#thread.clear(); this.more = false; this.#emit("thread"); }
-  #report(problem) { this.#debug("problem", { reason: problem.code }); this.#emit("problem", problem); }
+  /** A closed socket is no news by itself: the loop that opens the next one meets the cause, if it lasts. */
+  #report(problem) { if (problem.code !== "socket.closed") this.#emit("problem", problem); }
 
   #become(state) {
     if (state === this.state) return;
     this.state = state;
-    this.#debug("state", { state });
     this.#emit("state", state);
   }
 

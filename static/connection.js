@@ -53,7 +53,7 @@ export class Connection {
     return true;
   }
 
-  /** Send a request, resolve to the body of its answer of that class; rejects with Problem on refusal, silence, loss. */
+  /** Send a request, resolve to the body of its answer . Rejects with Problem on refusal, silence or loss. */
   async ask(action, fields, answer) {
     const tracingId = crypto.randomUUID();
     let timer;

@@ -62,7 +62,7 @@ header { display: flex; align-items: center; gap: 10px; padding: 15px 16px; back
 header :focus-visible { outline-color: var(--gateway-on-accent); }
 .who { flex: 1; min-inline-size: 0; }
 h2 { margin: 0; font-size: 16.5px; font-weight: 650; line-height: 1.3; }
-.who p { margin: 1px 0 0; font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.who p { margin: 1px 0 0; min-block-size: 1.45em; font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .icon { display: grid; place-items: center; flex: none; inline-size: 38px; block-size: 38px; border-radius: 11px; }
 .icon:hover { background: rgb(128 140 165 / .24); }
 
@@ -73,7 +73,6 @@ h2 { margin: 0; font-size: 16.5px; font-weight: 650; line-height: 1.3; }
 
 .log { flex: 1; overflow-y: auto; overscroll-behavior: contain; padding: 18px 16px 10px; display: flex; flex-direction: column; gap: 3px; }
 .log:focus-visible { outline-offset: -3px; }
-.log > :first-child { margin-block-start: auto; }
 .older { align-self: center; margin-block-end: 10px; font-size: 13.5px; }
 .message { max-inline-size: 84%; align-self: flex-start; display: flex; flex-direction: column; align-items: flex-start; margin-block-start: 9px; }
 .message.mine { align-self: flex-end; align-items: flex-end; }
@@ -82,7 +81,6 @@ h2 { margin: 0; font-size: 16.5px; font-weight: 650; line-height: 1.3; }
 .by { margin: 0 4px 3px; font-size: 12.5px; color: var(--gateway-faint); }
 .bubble { margin: 0; padding: 9px 13px; border-radius: 16px; border-end-start-radius: 5px; background: var(--gateway-quiet); white-space: pre-wrap; overflow-wrap: anywhere; }
 .mine .bubble { background: var(--gateway-accent); color: var(--gateway-on-accent); border-radius: 16px; border-end-end-radius: 5px; }
-.mine[data-state="waiting"] .bubble, .mine[data-state="sending"] .bubble { opacity: .78; }
 .mine[data-state^="failed"] .bubble { background: var(--gateway-surface); color: var(--gateway-text); outline: 1.5px dashed var(--gateway-alert); outline-offset: -1.5px; }
 .state { display: flex; gap: 8px; align-items: baseline; margin: 3px 4px 0; font-size: 12.5px; color: var(--gateway-faint); }
 [data-state^="failed"] .state { color: var(--gateway-alert); }

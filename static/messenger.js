@@ -1,14 +1,18 @@
 /**
- * The stock Genesys Messenger on the page: their bootstrap as documented, their script from their host, our sign-in behind it.
+ * The stock Genesys Messenger on the page: their bootstrap as documented, their script from their host, our sign-in.
  * widget.js loads this file in mode "messenger" only, and speaks to it in the same verbs as to our own panel.
  * Rule kept: nothing of Genesys is re-hosted, and a Messenger that stays silent is reported with its likely cause.
  */
 
 // Their bootstrap publishes no event when the page's host is not allowed: the queue is simply never read.
 const SILENCE_MS = 30_000;
-const SILENT = "Genesys Messenger did not start: is this host among the deployment's allowed domains, and is the deployment active?";
+const SILENT =
+  "Genesys Messenger did not start: is this host among the deployment's allowed domains, and is the deployment active?";
 const RELAYED = {
-  "Messenger.opened": "open", "Messenger.closed": "close", "MessagingService.messagesReceived": "message", "Auth.authenticated": "guest",
+  "Messenger.opened": "open",
+  "Messenger.closed": "close",
+  "MessagingService.messagesReceived": "message",
+  "Auth.authenticated": "guest",
 };
 
 const problem = (code, detail, more = {}) => Object.assign(new Error(detail), { code, ...more });
@@ -16,7 +20,8 @@ const problem = (code, detail, more = {}) => Object.assign(new Error(detail), { 
 const genesys = (...args) => window.Genesys(...args);
 const command = (name, options = {}) => new Promise((done, failed) => genesys("command", name, options, done, failed));
 
-/** The queue and the options, as in https://developer.genesys.cloud/commdigital/digital/webmessaging/messengersdk/genesysgf */
+// https://developer.genesys.cloud/commdigital/digital/webmessaging/messengersdk/genesysgf
+/** The queue and the options, under the names that their script looks for. */
 function queueCalls({ environment, deploymentId, debug }) {
   window._genesysJs = "Genesys";
   window.Genesys ??= function () { (window.Genesys.q ??= []).push(arguments); };
@@ -27,7 +32,8 @@ function queueCalls({ environment, deploymentId, debug }) {
 function loadTheirScript(url, nonce, failed) {
   const script = document.createElement("script");
   Object.assign(script, { async: true, charset: "utf-8" });
-  script.onerror = () => failed(problem("messenger.unavailable", `${url} could not be loaded; does the page's CSP allow it?`));
+  const lost = problem("messenger.unavailable", `${url} could not be loaded; does the page's CSP allow it?`);
+  script.onerror = () => failed(lost);
   if (nonce) script.nonce = nonce;
   // A page that requires Trusted Types must list the policy: `trusted-types gateway` lets this one address through.
   const only = { createScriptURL: (asked) => (asked === url ? asked : null) };
@@ -35,7 +41,8 @@ function loadTheirScript(url, nonce, failed) {
   document.head.append(script);
 }
 
-/** The plugin through which Genesys asks for the visitor's code: https://developer.genesys.cloud/commdigital/digital/webmessaging/messengersdk/SDKCommandsEvents/authProviderPlugin */
+// https://developer.genesys.cloud/commdigital/digital/webmessaging/messengersdk/SDKCommandsEvents/authProviderPlugin
+/** The plugin through which Genesys asks for the visitor's code, again and again: each answer is a fresh one. */
 function provideSignIn({ base, fail }) {
   const state = { proof: null, plugin: null };
   state.authCode = async () => {
@@ -46,7 +53,8 @@ function provideSignIn({ base, fail }) {
       .catch(() => { throw problem("gateway.unreachable", "The gateway could not be reached."); });
     const told = await answer.json().catch(() => ({}));
     if (answer.ok) return told;
-    throw problem(told.code ?? `http.${answer.status}`, told.detail ?? "", { status: answer.status, requestId: told.request_id });
+    const more = { status: answer.status, requestId: told.request_id };
+    throw problem(told.code ?? `http.${answer.status}`, told.detail ?? "", more);
   };
   const give = (request) => state.authCode().then((code) => request.resolve(code), (why) => {
     if (state.proof) fail({ ...why, detail: why.message });

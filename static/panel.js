@@ -1,6 +1,6 @@
 /**
- * <gateway-chat>: the launcher and the chat window, in a shadow root. It shows what client.js holds and passes on what the
- * visitor does; bubbles.js draws messages, look.js dresses, languages.js speaks.
+ * <gateway-chat>: the launcher and the chat window, in a shadow root. It shows what client.js holds and passes on
+ * what the visitor does; bubbles.js draws messages, look.js dresses, languages.js speaks.
  * Rule kept: everything works by keyboard and is told to screen readers, and nothing here needs inline style or script.
  */
 import { bubble, icon, make, refresh } from "./bubbles.js";
@@ -17,7 +17,9 @@ const BANNERS = {
   reconnecting: { words: "reconnecting" },
   offline: { words: "offline" },
   refused: { words: "refused", alert: true, action: "tryAgain", act: (client) => client.connect() },
-  signin: { words: "signin", alert: true, action: "asGuest", act: (client) => client.signOut().then(() => client.connect()) },
+  signin: {
+    words: "signin", alert: true, action: "asGuest", act: (client) => client.signOut().then(() => client.connect()),
+  },
   elsewhere: { words: "elsewhere", action: "useHere", act: (client) => client.connect() },
 };
 const RESTING = new Set(["refused", "signin", "elsewhere", "ended"]);
@@ -106,9 +108,12 @@ class GatewayChat extends HTMLElement {
     parts.bannerWords = make("span", { role: "status" });
     parts.bannerAction = make("button", { type: "button", className: "link" });
     parts.banner = make("div", { className: "banner", hidden: true }, parts.bannerWords, parts.bannerAction);
-    parts.older = make("button", { type: "button", className: "link older", hidden: true, onclick: () => this.#showOlder() }, say("older"));
-    parts.welcome = bubble({ mine: false, text: say("welcome"), content: [], time: 0, from: "Bot", name: say("title") }, this.#hands);
-    parts.dots = make("div", { className: "typing", hidden: true, "aria-hidden": "true" }, make("i"), make("i"), make("i"));
+    const showOlder = { type: "button", className: "link older", hidden: true, onclick: () => this.#showOlder() };
+    parts.older = make("button", showOlder, say("older"));
+    const greeting = { mine: false, text: say("welcome"), content: [], time: 0, from: "Bot", name: say("title") };
+    parts.welcome = bubble(greeting, this.#hands);
+    const dot = () => make("i");
+    parts.dots = make("div", { className: "typing", hidden: true, "aria-hidden": "true" }, dot(), dot(), dot());
     // aria-live starts as off: a whole history read aloud on opening would help nobody.
     const live = { role: "log", "aria-live": "off", "aria-relevant": "additions", "aria-label": say("messages") };
     parts.log = make("div", { className: "log", tabIndex: 0, ...live }, parts.older, parts.welcome, parts.dots);
@@ -117,15 +122,16 @@ class GatewayChat extends HTMLElement {
     parts.ask = make("div", { className: "ask", role: "group", hidden: true });
     const who = make("div", { className: "who" }, make("h2", { id: "title" }, say("title")), parts.status);
     const head = make("header", {}, who, parts.end, button("icon", "close", "close", () => this.close()));
-    parts.panel = make("section", { className: "panel", hidden: true, tabIndex: -1, role: "dialog", "aria-labelledby": "title" },
-      head, parts.banner, parts.log, parts.alert, parts.ask, parts.form);
+    const dialog = { role: "dialog", "aria-labelledby": "title", tabIndex: -1, hidden: true, className: "panel" };
+    parts.panel = make("section", dialog, head, parts.banner, parts.log, parts.alert, parts.ask, parts.form);
     this.shadowRoot.append(parts.panel, parts.launcher);
   }
 
   #buildForm(button) {
     const say = this.#say;
     const parts = this.#parts;
-    parts.input = make("textarea", { rows: 1, placeholder: say("input"), "aria-label": say("input"), value: this.#client.draft, dir: "auto" });
+    const words = { placeholder: say("input"), "aria-label": say("input"), dir: "auto" };
+    parts.input = make("textarea", { rows: 1, value: this.#client.draft, ...words });
     parts.file = make("input", { type: "file", hidden: true, onchange: () => this.#attach([...parts.file.files]) });
     parts.attach = button("icon", "attach", "attach", () => parts.file.click());
     parts.attach.hidden = true;
@@ -144,9 +150,16 @@ class GatewayChat extends HTMLElement {
     client.on("problem", (problem) => { this.#problem = problem; });
     client.on("typing", (typing) => this.#showTyping(typing));
     client.on("left", () => this.#note(this.#say("left")));
-    client.on("message", (message) => { if (!this.isOpen) this.#countUnread(this.#unread + 1); this.#emit("message", { id: message.id }); });
+    client.on("message", ({ id }) => {
+      if (!this.isOpen) this.#countUnread(this.#unread + 1);
+      this.#emit("message", { id });
+    });
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#sendInput(); });
-    input.addEventListener("input", () => { client.draft = input.value; this.#showDraft(); if (input.value) client.typing(); });
+    input.addEventListener("input", () => {
+      client.draft = input.value;
+      this.#showDraft();
+      if (input.value) client.typing();
+    });
     input.addEventListener("paste", (event) => {
       const files = [...event.clipboardData.files];
       if (files.length && client.files) { event.preventDefault(); this.#attach(files); }
@@ -159,14 +172,22 @@ class GatewayChat extends HTMLElement {
     event.stopPropagation();
     if (event.type !== "keydown" || event.isComposing) return;
     const { input, panel, ask } = this.#parts;
-    if (event.key === "Escape") { if (ask.hidden || this.#client.state === "ended") this.close(); else this.#askToEnd(false); }
-    if (event.key === "Enter" && !event.shiftKey && event.target === input) { event.preventDefault(); this.#sendInput(); }
-    if (event.key !== "Tab" || panel.getAttribute("aria-modal") !== "true") return;
-    const stops = [...panel.querySelectorAll("button, textarea, a, [tabindex='0']")].filter((each) => !each.disabled && each.offsetParent);
-    const edge = event.shiftKey ? stops[0] : stops.at(-1);
+    if (event.key === "Escape") {
+      if (ask.hidden || this.#client.state === "ended") this.close(); else this.#askToEnd(false);
+    } else if (event.key === "Enter" && !event.shiftKey && event.target === input) {
+      event.preventDefault();
+      this.#sendInput();
+    } else if (event.key === "Tab" && panel.getAttribute("aria-modal") === "true") this.#keepFocus(event);
+  }
+
+  /** On a phone the dialog covers the page: Tab goes round in it. */
+  #keepFocus(event) {
+    const all = [...this.#parts.panel.querySelectorAll("button, textarea, a, [tabindex='0']")];
+    const stops = all.filter((each) => !each.disabled && each.offsetParent);
+    const [edge, next] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];
     if (event.target !== edge) return;
     event.preventDefault();
-    (event.shiftKey ? stops.at(-1) : stops[0]).focus();
+    next.focus();
   }
 
   #sendInput() {
@@ -195,11 +216,14 @@ class GatewayChat extends HTMLElement {
     this.#parts.file.value = "";
     const { maxBytes, blocked } = this.#client.files;
     for (const file of files) {
-      const name = file.name;
-      if (maxBytes && file.size > maxBytes) { this.#alert(this.#say("fileTooLarge", { name })); continue; }
-      if (blocked.some((ending) => name.toLowerCase().endsWith(ending.toLowerCase()))) { this.#alert(this.#say("fileRefused", { name })); continue; }
-      this.#alert(this.#say("uploading", { name }));
-      await this.#client.attach(file).then(() => this.#alert(""), () => this.#alert(this.#say("fileRefused", { name })));
+      const tell = (words) => this.#alert(this.#say(words, { name: file.name }));
+      const isBlocked = blocked.some((ending) => file.name.toLowerCase().endsWith(ending.toLowerCase()));
+      if (maxBytes && file.size > maxBytes) tell("fileTooLarge");
+      else if (isBlocked) tell("fileRefused");
+      else {
+        tell("uploading");
+        await this.#client.attach(file).then(() => this.#alert(""), () => tell("fileRefused"));
+      }
     }
   }
 
@@ -242,7 +266,8 @@ class GatewayChat extends HTMLElement {
     const fromEnd = log.scrollHeight - log.scrollTop;
     older.disabled = true;
     log.setAttribute("aria-live", "off");
-    await this.#client.history(this.#page + 1).then(() => { this.#page += 1; }, () => this.#alert(this.#say("refused")));
+    const failed = () => this.#alert(this.#say("refused"));
+    await this.#client.history(this.#page + 1).then(() => { this.#page += 1; }, failed);
     log.scrollTop = log.scrollHeight - fromEnd;
     older.disabled = false;
     requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
@@ -326,7 +351,7 @@ class GatewayChat extends HTMLElement {
   #toEnd() { const { log } = this.#parts; log.scrollTop = log.scrollHeight; }
 }
 
-/** Put the chat on the page and return its element. `emit(event, detail)` hears open, close, state, message and unread. */
+/** Put the chat on the page, return its element. `emit(event, detail)` hears open, close, state, message and unread. */
 export function mount(options) {
   if (!customElements.get("gateway-chat")) customElements.define("gateway-chat", GatewayChat);
   const element = document.createElement("gateway-chat");

@@ -1,6 +1,6 @@
 /**
  * What Genesys and the gateway demand of a client, as tables: limits, times, and what each code means for us.
- * Nothing here acts. A code that is not listed means: try again with backoff (a close), that message failed (a refusal).
+ * Nothing here acts. A code that is not listed: try again with backoff (a close), that message failed (a refusal).
  */
 
 // https://developer.genesys.cloud/organization/organization/limits : [how many, in how many milliseconds]
@@ -20,7 +20,12 @@ export const TIMING = {
 };
 
 // A closed socket, by its close code (RFC 6455 section 7.4 and Genesys' own 4xxx).
-export const AFTER_CLOSE = { 1003: "reject", 1008: "renew", 1009: "reject", 4006: "fresh", 4007: "fresh", 4017: "fresh" };
+export const AFTER_CLOSE = {
+  1003: "reject", 1008: "renew", 1009: "reject", 4006: "fresh", 4007: "fresh", 4017: "fresh",
+};
+
+// A connection that Genesys closed, by its reason. Without one, a fourth connection has pushed out this, the oldest.
+export const AFTER_REMOVAL = { signedIn: "now" };
 
 // A refused frame, by the code in it: HTTP-like or Genesys' own.
 export const AFTER_REFUSAL = {

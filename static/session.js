@@ -112,7 +112,8 @@ export class Session {
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
     } catch {
-      throw new Problem("gateway.unreachable", "The gateway could not be reached, or this page may not read its answer.");
+      const detail = "The gateway could not be reached, or this page may not read its answer.";
+      throw new Problem("gateway.unreachable", detail);
     }
     if (!answer.ok) throw await problemFrom(answer);
     return answer.status === 204 ? null : answer.json();

@@ -24,7 +24,7 @@ export class Pace {
   take(now) { this.#times.push(now); }
 }
 
-/** Confirmed messages by their time at Genesys; the visitor's unconfirmed ones last, in the order written. */
+/** By their time at Genesys; the visitor's messages that may yet be confirmed last, in the order written. */
 function inOrder(a, b) {
   if ((a.time === null) !== (b.time === null)) return a.time === null ? 1 : -1;
   return (a.time ?? 0) - (b.time ?? 0) || a.order - b.order;
@@ -95,7 +95,7 @@ export class Thread {
     return mine ? null : message;
   }
 
-  /** Which waiting message is this? Its id stands in one of three places; where a history keeps none, the text tells. */
+  /** Which waiting message is this? Its id stands in one of three places; where there is none, the text tells. */
   #confirm(body, tracingId) {
     const marks = [tracingId, body.metadata?.id, body.metadata?.correlationId];
     const marked = this.#outbox.find((item) => marks.includes(item.id));
@@ -112,7 +112,10 @@ export class Thread {
     const state = item.failed ? "failed" : item.sentAt ? "sending" : "waiting";
     const { text = "", content = [] } = item.payload;
     const order = this.#shown.get(item.id)?.order ?? this.#order++;
-    const own = { mine: true, time: null, from: null, name: "", image: "" };
+    // A failed message keeps the place where it failed; those that may yet go stand below everything.
+    const times = [...this.#shown.values()].filter((each) => each.state === "sent").map((each) => each.time);
+    const time = item.failed ? this.#shown.get(item.id)?.time ?? Math.max(0, ...times) : null;
+    const own = { mine: true, time, from: null, name: "", image: "" };
     this.#shown.set(item.id, { id: item.id, key: item.id, ...own, text, content, order, state, reason: item.failed });
   }
 }

@@ -1,7 +1,7 @@
 /*
- * The script that a page embeds. It puts `window.gateway` on the page at once, takes calls from the first moment, and then
- * starts the site's chat: our own panel (mode "proxied") or the stock Genesys Messenger (mode "messenger").
- * Rules kept: a guest on somebody's page. Never throws into it, one global, one console line per kind of failure, no secret.
+ * The script that a page embeds. It puts `window.gateway` on the page at once, takes calls from the first moment, and
+ * then starts the site's chat: our own panel (mode "proxied") or the stock Genesys Messenger (mode "messenger").
+ * Rules kept: a guest on somebody's page. Never throws into it, one global, one console line per kind of failure.
  */
 (function (settings) {
   "use strict";
@@ -9,7 +9,7 @@
   const tag = document.currentScript ?? document.querySelector('script[src*="/widget.js"]');
   const data = { ...tag?.dataset };
   const nonce = tag?.nonce;
-  const early = Array.isArray(window.gateway) ? window.gateway : []; // calls kept by the page: [["open"], ["signIn", fn]]
+  const early = Array.isArray(window.gateway) ? window.gateway : []; // the page's calls so far: [["signIn", fn]]
   const base = settings.base || (tag?.src ?? "").replace(/\/widget\.js.*$/, "");
   const root = base.replace(/\/sites\/[^/]+$/, "");
   const listeners = {};
@@ -19,11 +19,12 @@
   let starting = null;
   let consented = data.consent !== "required";
 
-  const quietly = (act) => { try { return act(); } catch (fault) { fail({ code: "widget.fault", detail: String(fault) }); } };
+  const quietly = (act) => { try { act(); } catch (fault) { fail({ code: "widget.fault", detail: String(fault) }); } };
 
   function debug(step, detail) {
     if (!settings.debug && data.debug === undefined) return;
-    const hide = (key, value) => (/token|jwt|code$|ticket|text|url/i.test(key) && value !== undefined ? "[hidden]" : value);
+    const secret = /token|jwt|code$|ticket|text|url/i;
+    const hide = (key, value) => (value !== undefined && secret.test(key) ? "[hidden]" : value);
     console.debug("gateway:", step, detail === undefined ? "" : JSON.stringify(detail, hide));
   }
 
@@ -32,8 +33,10 @@
     emit("problem", { code, detail, status, requestId });
     if (reported.has(code)) return;
     reported.add(code);
-    console.warn(`gateway: ${code}${status ? ` (${status})` : ""}: ${detail}${requestId ? ` Request id: ${requestId}` : ""}`);
-    try { if (base) navigator.sendBeacon(`${base}/beacon`, JSON.stringify({ kind: "failure", name: code })); } catch { /* blocked */ }
+    const id = requestId ? ` Request id: ${requestId}` : "";
+    console.warn(`gateway: ${code}${status ? ` (${status})` : ""}: ${detail}${id}`);
+    const told = JSON.stringify({ kind: "failure", name: code });
+    try { if (base) navigator.sendBeacon(`${base}/beacon`, told); } catch { /* a page may forbid it */ }
   }
 
   function emit(event, detail) {
@@ -64,7 +67,7 @@
     signOut: () => run((on) => on.signOut()),
     setContext: (attributes) => run((on) => on.setContext(attributes)),
     on(event, fn) { (listeners[event] ??= new Set()).add(fn); return () => { listeners[event].delete(fn); }; },
-    /** For `data-consent="required"`: nothing is loaded or stored before `true`; `false` takes everything away again. */
+    /** For `data-consent="required"`: nothing is loaded or stored before `true`; `false` takes all away again. */
     consent(given) {
       consented = given;
       if (given) { start(); if (chat) api.show(); }
@@ -89,8 +92,9 @@
   const problem = (code, detail) => Object.assign(new Error(detail), { code });
 
   async function boot() {
-    if (!settings.site) throw problem("widget.not_served", "This file is not served by a gateway; embed /sites/<site>/widget.js.");
-    if (data.site && data.site !== settings.site) throw problem("widget.other_site", `Tag: ${data.site}, address: ${settings.site}.`);
+    const { site } = settings;
+    if (!site) throw problem("widget.not_served", "Not served by a gateway; embed its /sites/<site>/widget.js.");
+    if (data.site && data.site !== site) throw problem("widget.other_site", `Tag: ${data.site}, address: ${site}.`);
     const parsed = (done) => document.addEventListener("DOMContentLoaded", done, { once: true });
     if (document.readyState === "loading") await new Promise(parsed);
     debug("boot", { site: settings.site, mode: settings.mode });
@@ -108,7 +112,8 @@
 
   function load(name) {
     const url = root + settings.payloads[name].url;
-    const why = `${url} did not load. Is the origin of this page, ${location.origin}, in the site's list? Else it was blocked, changed or not reached.`;
+    const listed = `Is the origin of this page, ${location.origin}, in the site's list?`;
+    const why = `${url} did not load. ${listed} Else it was blocked, changed or not reached.`;
     return import(url).catch(() => { throw problem("payload.unavailable", why); });
   }
 
@@ -121,7 +126,8 @@
     client.on("guest", (guest) => emit("guest", guest));
     return {
       open: () => panel.open(), close: () => panel.close(), show: () => panel.show(), hide: () => panel.hide(),
-      signIn: (proof) => client.signIn(proof), signOut: () => client.signOut(), setContext: (given) => client.setContext(given),
+      signIn: (proof) => client.signIn(proof), signOut: () => client.signOut(),
+      setContext: (given) => client.setContext(given),
       again: () => { if (!panel.isConnected) document.body.append(panel); },
       forget: () => { panel.hide(); return client.forget(); },
     };
@@ -138,5 +144,8 @@
   window.gateway = api;
   api.push(...early);
   if (data.lazy === undefined) start();
-  else for (const sign of ["pointerdown", "keydown", "scroll"]) window.addEventListener(sign, start, { once: true, passive: true });
+  else {
+    const once = { once: true, passive: true };
+    for (const sign of ["pointerdown", "keydown", "scroll"]) window.addEventListener(sign, start, once);
+  }
 })({} /* site settings */);

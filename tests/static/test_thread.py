@@ -74,6 +74,14 @@ async def test_a_message_refused_too_often_has_failed(visit: Visit) -> None:
     assert await play(visit, script) == ["failed", None]
 
 
+async def test_a_failed_message_keeps_its_place_among_later_ones(visit: Visit) -> None:
+    script = (
+        "thread.absorb(heard('before', '2026-01-01T00:00:00Z')); thread.write('w', { text: 'mine' });"
+        "thread.fail(thread.find('w'), 'x'); thread.absorb(heard('after', '2026-01-01T00:00:05Z'));"
+    )
+    assert await play(visit, script + SHOWN) == ["before sent", "mine failed", "after sent"]
+
+
 async def test_events_are_not_messages(visit: Visit) -> None:
     script = "return [thread.absorb(heard('e', '', { type: 'Event', text: 'x' })), thread.size];"
     assert await play(visit, script) == [None, 0]
