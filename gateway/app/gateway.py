@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -34,10 +35,13 @@ from gateway.provider.backends import Backends
 from gateway.provider.endpoint import TokenEndpoint
 from gateway.provider.records import Records
 from gateway.store.sealing import Sealer
-from gateway.upstream.bearer import ClientCredentials
+from gateway.upstream.bearer import Bearer, ClientCredentials
+from gateway.upstream.breaker import Breaker
+from gateway.upstream.budget import RetryBudget
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.login import LoginDesk
 from gateway.upstream.rest import RestRelay
+from gateway.upstream.self_check import TokenOwner, whose_token
 from gateway.upstream.tokens import TokenBroker
 from gateway.upstream.websocket import SocketRelay
 from gateway.upstream.ws_dial import SocketDialer
@@ -98,7 +102,9 @@ class Gateway:
         self.token_watch = TokenWatch(self.metrics, self.gate, clock)
         self._legs: dict[tuple[str, str], HttpLeg] = {}
         self._desks: dict[str, LoginDesk] = {}
-        self.tokens = TokenBroker(self.rules.credentials, self._login_desk, observer=self.token_watch)
+        self.tokens = TokenBroker(
+            self.rules.credentials, self._login_desk, check=self._token_owner, observer=self.token_watch
+        )
         self.relay = RestRelay(self._api_leg, self.tokens)
         self.throttle = Throttle(self.rules.throttle, clock)
         self.backends = Backends(self.rules.backends, self.store, entropy)
@@ -152,6 +158,7 @@ class Gateway:
         render_scripts(compiled, self.assets)
         self.compiled, self.rules, self.backends = compiled, rules, backends
         self.tokens.replace(rules.credentials)
+        self.relay.forget_answers()
         self.throttle.reload(rules.throttle)
         if self.sockets is not None:
             self.sockets.reload(rules.sockets)
@@ -185,13 +192,27 @@ class Gateway:
     def _leg(self, upstream: str, base_url: str, region: str) -> HttpLeg:
         leg = self._legs.get((upstream, base_url))
         if leg is None:
-            leg = HttpLeg(base_url, observer=LegMetrics(self.metrics, upstream, region))
+            leg = HttpLeg(
+                base_url, observer=LegMetrics(self.metrics, upstream, region), breaker=Breaker(), budget=RetryBudget()
+            )
+            for state in ("idle", "active"):
+                self.metrics.upstream_connections.child(upstream, state).ask(
+                    partial(self._connections, upstream, state)
+                )
             self._legs[upstream, base_url] = leg
         return leg
+
+    async def _token_owner(self, credentials: ClientCredentials, bearer: Bearer) -> TokenOwner | None:
+        """Whose token it is, before it is used for anything else."""
+        return await whose_token(self._api_leg(credentials.org), bearer)
 
     def _api_leg(self, org: str) -> HttpLeg:
         hosts = self.rules.hosts[org]
         return self._leg("api", hosts.api, hosts.region)
+
+    def _connections(self, upstream: str, state: str) -> float:
+        """How many connections the legs of one kind have in a state."""
+        return float(sum(getattr(leg.stats(), state) for (kind, _), leg in self._legs.items() if kind == upstream))
 
     def _login_desk(self, credentials: ClientCredentials) -> LoginDesk:
         desk = self._desks.get(credentials.login_url)
