@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvloop
 from aiohttp import web
 
 from gateway.errors import Reason, Refusal
@@ -333,3 +335,26 @@ async def stage(
     """A running stage."""
     async with Stage(caps or SocketCaps(), bounds or SocketBounds(), login).running(rules) as running:
         yield running
+
+
+Script = Callable[[], Coroutine[None, None, None]]
+
+
+def scripts_of(names: dict[str, Any]) -> list[Script]:
+    """The tests of a module that are scripts without parameters."""
+    return [
+        script
+        for name, script in sorted(names.items())
+        if name.startswith("test_") and inspect.iscoroutinefunction(script) and not inspect.signature(script).parameters
+    ]
+
+
+def name_of(script: Script) -> str:
+    """How a script is called in reports."""
+    return script.__name__.removeprefix("test_")
+
+
+def run_on_uvloop(script: Script) -> None:
+    """Run a script on a loop of uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(script())
