@@ -1,0 +1,68 @@
+"""Documents tell the truth of today: refusal codes, commands, surfaces and links, compared with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import COMMANDS
+from gateway.errors import REASONS
+from gateway.web.surface import SURFACES, Surface
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text()
+
+
+def refusal_table() -> str:
+    """docs/refusals.md as the table of reasons says it; `python -m tests.test_docs` writes it."""
+    lines = [
+        "# Refusals and faults",
+        "",
+        "Every refusal has one stable `code`: the same word in the answer (RFC 9457 problem details), in the audit log",
+        "(`event.reason` or `error.type`), in the metric `gateway_refusals_total{code}`, and here. The answer's `type`",
+        "is `urn:gateway:refusal:` and the code. At the OAuth endpoints the code stands beside OAuth's own `error`; on a",
+        "WebSocket it begins the text of the frame that answers, or is the reason of the close.",
+        "",
+        "| code | status | what it means | what to do | OAuth `error` |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{reason.code}` | {reason.status} | {reason.cause} | {reason.remedy} | `{reason.oauth}` |"
+        for reason in sorted(REASONS.values(), key=lambda reason: reason.code)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_refusal_code_is_documented() -> None:
+    assert (ROOT / "docs" / "refusals.md").read_text() == refusal_table()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_is_documented(command: str) -> None:
+    text = README + "".join(path.read_text() for path in DOCUMENTS)
+    assert f"gateway {command}" in text
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=lambda row: str(row.pattern))
+def test_every_path_of_the_surface_is_documented(surface: Surface) -> None:
+    fixed = "/".join(part for part in surface.pattern if part not in {"*", "?"})
+    assert fixed in "".join(path.read_text() for path in DOCUMENTS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_no_document_names_this_workplace() -> None:
+    for document in DOCUMENTS:
+        assert "/work/" not in document.read_text()
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "refusals.md").write_text(refusal_table())
