@@ -12,18 +12,13 @@ from typing import Protocol
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from redis.asyncio.sentinel import SentinelConnectionPool
 
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.guestbook import Guestbook, GuestKeys, SessionEnd, SiteBook
-from gateway.policy import limits
 from gateway.policy.guests import Person, SessionRules
 from gateway.store.base import LimitAsk, Revocation
 from gateway.store.redis import RedisStore
-from gateway.store.redis_client import make_client
 from gateway.store.sealing import Sealer
 
 SHOP = SiteBook("shop", "acme", SessionRules(), anonymous=True)
@@ -197,50 +192,3 @@ async def test_a_store_that_went_and_came_back_empty_is_used_and_followed_again(
         while (await asyncio.wait_for(heard.get(), 2)).subject != "guest:after":
             pass
         assert await here.claim("jti", "d", 60)
-
-
-LIMIT_STEPS = st.lists(st.tuples(st.floats(-2.0, 30.0, allow_nan=False), st.integers(1, 3)), min_size=1, max_size=25)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rate=st.floats(0.01, 50.0), burst=st.integers(1, 20), steps=LIMIT_STEPS)
-def test_the_limits_in_lua_count_as_the_policy_does(
-    shared_redis: Server, rate: float, burst: int, steps: list[tuple[float, int]]
-) -> None:
-    async def compare() -> None:
-        now = 1_790_000_000.0
-        shared_redis.flush()
-        store = RedisStore(shared_redis.url, lambda: now, timeout_s=2.0)
-        state = 0.0
-        try:
-            for step_s, cost in steps:
-                now += step_s
-                expected = limits.take(state, now, rate, burst, cost)
-                (found,) = await store.take_limits([LimitAsk("k", rate, burst, cost)])
-                assert (found.allowed, found.remaining) == (expected.allowed, expected.remaining)
-                assert found.retry_after_s == pytest.approx(expected.retry_after_s, abs=1e-6)
-                if expected.allowed:
-                    state = expected.state
-        finally:
-            await store.close()
-
-    asyncio.run(compare())
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["", "memory://", "http://h", "redis://", "redis+sentinel://h", "redis+sentinel:///s", "redis+sentinel://,/s"],
-)
-def test_a_url_that_is_none_of_ours_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"URL|Sentinel"):
-        make_client(url, 0.25, 4)
-
-
-async def test_sentinels_are_asked_for_the_master() -> None:
-    client = make_client("redis+sentinel://user:p%40ss@one,two:7000/main/3", 0.25, 4)
-    pool = client.connection_pool
-    assert isinstance(pool, SentinelConnectionPool)
-    assert pool.service_name == "main"
-    wanted = {"db": 3, "username": "user", "password": "p@ss"}
-    assert {key: pool.connection_kwargs[key] for key in wanted} == wanted
-    await client.aclose()
