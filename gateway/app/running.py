@@ -137,8 +137,8 @@ async def _listen_public(gateway: Gateway, compiled: Compiled, stack: contextlib
     if front is None:
         raise RuntimeError("the gateway has not been started")
 
-    def malformed(peer: str) -> None:
-        trail = Trail(request_id="", surface="unmatched", method="_OTHER", client_ip=peer, started=0.0)
+    def malformed(peer: str, request_id: str) -> None:
+        trail = Trail(request_id=request_id, surface="unmatched", method="_OTHER", client_ip=peer, started=0.0)
         gateway.gate.refused(Refusal(REQUEST_MALFORMED), trail)
         gateway.metrics.request_ended("unmatched", "_OTHER", REQUEST_MALFORMED.status, "gateway", 0.0)
 

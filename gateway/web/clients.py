@@ -13,6 +13,11 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 MAX_HOPS: Final = 20
 
 
+def fresh_request_id() -> str:
+    """A request id of 128 random bits."""
+    return secrets.token_hex(16)
+
+
 class TrustedProxies:
     """The networks whose word about a client is taken; empty: nobody's."""
 
@@ -52,4 +57,4 @@ class TrustedProxies:
         """The proxy's request id when the peer is listed and the id is well-formed; else a fresh one of 128 bits."""
         if sent is not None and self.trusts(peer) and _REQUEST_ID.fullmatch(sent):
             return sent
-        return secrets.token_hex(16)
+        return fresh_request_id()

@@ -17,11 +17,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.errors import INTERNAL, REQUEST_MALFORMED, Refusal
+from gateway.web.clients import fresh_request_id
 from gateway.web.problems import problem_answer
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Malformed = Callable[[str], None]
-"""Called with the peer's address for each request that is not HTTP: it is recorded and counted."""
+Malformed = Callable[[str, str], None]
+"""Called with the peer's address and the request id for what is not HTTP: it is recorded and counted."""
 
 log = structlog.get_logger(__name__)
 SWEEP_S = 1.0
@@ -92,13 +93,14 @@ class GatewayConnection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is not HTTP, or a handler that failed outside its own guard, in our own words; then close."""
+        request_id = fresh_request_id()
         if isinstance(exc, HttpProcessingError) or status == REQUEST_MALFORMED.status:
             peer = self.peername
-            self._malformed(peer[0] if isinstance(peer, tuple) else "")
-            answer = problem_answer(Refusal(REQUEST_MALFORMED), request_id="", headers={"Vary": "Origin"})
+            self._malformed(peer[0] if isinstance(peer, tuple) else "", request_id)
+            answer = problem_answer(Refusal(REQUEST_MALFORMED), request_id=request_id, headers={"Vary": "Origin"})
         else:
-            log.error("request.failed", error=type(exc).__name__)
-            answer = problem_answer(Refusal(INTERNAL), request_id="", headers={"Vary": "Origin"})
+            log.error("request.failed", request_id=request_id, error=type(exc).__name__)
+            answer = problem_answer(Refusal(INTERNAL), request_id=request_id, headers={"Vary": "Origin"})
         answer.force_close()
         return answer
 

@@ -158,6 +158,9 @@ class Front:
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> web.StreamResponse:
         trail = exchange.trail
         self._gate.refused(refusal, trail)
+        if exchange.site is None and (exchange.surface is UNMATCHED or exchange.surface.of_site):
+            # Which site was meant could not be found out: the pages of all sites may read why.
+            exchange.cors = _cors_of_any_site(exchange.origin, self._rules)
         make = oauth_error_answer if exchange.surface.oauth_errors else problem_answer
         answer = make(refusal, request_id=trail.request_id, headers=exchange.cors)
         if refusal.reason is errors.METHOD_NOT_ALLOWED:
@@ -190,7 +193,7 @@ def _cors_of_site(origin: str | None, site: SiteRules) -> Mapping[str, str]:
 
 
 def _cors_of_any_site(origin: str | None, rules: FrontRules) -> Mapping[str, str]:
-    """Public bytes may be read by the pages of every site."""
+    """Public bytes, and refusals that concern no site, may be read by the pages of every site."""
     for site in rules.rules.values() if origin is not None else ():
         found = _cors_of_site(origin, site)
         if found is not _NO_CORS:

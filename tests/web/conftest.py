@@ -83,7 +83,7 @@ class RunningFront:
     audit: RememberingAudit
     metrics: Metrics
     server: GatewayServer
-    malformed: list[str] = field(default_factory=list)
+    malformed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -133,7 +133,7 @@ async def start() -> AsyncIterator[Callable[..., object]]:
         limits: ConnectionLimits | None = None,
         body_limits: BodyLimits | None = None,
     ) -> RunningFront:
-        audit, metrics, malformed = RememberingAudit(), Metrics(), list[str]()
+        audit, metrics, malformed = RememberingAudit(), Metrics(), list[tuple[str, str]]()
         table = SiteTable(SiteAddress(s.name, s.deployment_id, (hosts or {}).get(s.name, ())) for s in sites)
         rules = FrontRules(
             table, {s.name: s for s in sites}, {s.name: "eu-west-1" for s in sites}, TrustedProxies(()),
@@ -147,7 +147,7 @@ async def start() -> AsyncIterator[Callable[..., object]]:
             "ticket": fail,
         }
         front = Front(rules, handlers, Gate(audit, metrics, lambda: NOW), metrics, lambda exchange: None)
-        server = GatewayServer(front.handle, limits or ConnectionLimits(), malformed.append)
+        server = GatewayServer(front.handle, limits or ConnectionLimits(), lambda *told: malformed.append(told))
         runner = web.ServerRunner(server, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

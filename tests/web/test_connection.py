@@ -79,4 +79,6 @@ async def test_what_is_not_http_gets_our_words_and_is_noted(start: Start) -> Non
     assert b"request.malformed" in answer
     assert b"TLS hello" not in answer
     assert b"aiohttp" not in answer.lower()
-    assert front.malformed == ["127.0.0.1"]
+    ((peer, request_id),) = front.malformed
+    assert peer == "127.0.0.1"
+    assert request_id.encode() in answer

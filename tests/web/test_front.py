@@ -176,7 +176,16 @@ async def test_a_path_in_any_other_spelling_is_refused(start: Start, target: str
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
     assert b'"surface"' not in answer
     assert b"Vary: Origin" in answer
-    assert front.audit.actions() == ["proxy.denied"] or front.malformed == ["127.0.0.1"]
+    assert front.audit.actions() == ["proxy.denied"] or [peer for peer, _ in front.malformed] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("target", ["/sites/shop//session", "/sites/elsewhere/session", "/nowhere"])
+async def test_a_page_of_any_site_may_read_a_refusal_that_concerns_no_site(start: Start, target: str) -> None:
+    front = await start()
+    request = f"POST {target} HTTP/1.1\r\nHost: gw\r\nOrigin: {{}}\r\nConnection: close\r\n\r\n"
+    for page in (PAGE, "https://club.example"):
+        assert f"Access-Control-Allow-Origin: {page}\r\n".encode() in await front.raw(request.format(page).encode())
+    assert b"Allow-Origin" not in await front.raw(request.format("https://evil.example").encode())
 
 
 POST = b"POST /sites/shop/session HTTP/1.1\r\nHost: gw\r\n"
