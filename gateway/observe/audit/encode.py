@@ -103,7 +103,7 @@ def _own_json(fields: Fields) -> bytes:
         data = orjson.dumps(fields)
     except (orjson.JSONEncodeError, TypeError):
         return orjson.dumps(_cleaned(fields))
-    if not data.isascii() or b"\x7f" in data or len(data) > MAX_LINE_BYTES // 2:
+    if not data.isascii() or b"\\" in data or b"\x7f" in data or len(data) > MAX_LINE_BYTES // 2:
         return orjson.dumps(_cleaned(fields))
     return data
 

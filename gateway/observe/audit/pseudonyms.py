@@ -122,12 +122,18 @@ class KeyRing:
         key = self._keys.get(name)
         if key is None:
             path = self._path(name)
-            key = self._keys[name] = path.read_bytes() if path.exists() else self._stored(name, self._random(KEY_BYTES))
+            key = self._keys[name] = _whole(path, path.read_bytes()) if path.exists() else self._made(name)
         return key
+
+    def _made(self, name: str) -> bytes:
+        return self._stored(name, self._random(KEY_BYTES))
 
     def _stored(self, name: str, key: bytes) -> bytes:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = write_secret_file(self._path(name), key)
-        if len(found) != KEY_BYTES:
-            raise OSError(f"key file {name} is damaged")
-        return found
+        return _whole(self._path(name), write_secret_file(self._path(name), key))
+
+
+def _whole(path: Path, key: bytes) -> bytes:
+    if len(key) != KEY_BYTES:
+        raise OSError(f"key file {path.name} is damaged")
+    return key

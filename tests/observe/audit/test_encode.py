@@ -1,0 +1,74 @@
+"""Whatever comes in, one valid line comes out."""
+
+import re
+import uuid
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.observe.audit.chain import Position
+from gateway.observe.audit.encode import Encoder, uuid7
+from gateway.observe.audit.records import NOBODY, Record, gateway_stopping, origin_denied
+from tests.observe.audit.making import START, use
+
+ENCODER = Encoder(
+    version="1.2.3", node="gw1", writer="gw1-w", random=lambda count: bytes(range(256)) * (count // 256 + 1)
+)
+
+
+def line_of(record: Record) -> bytes:
+    return ENCODER.line(record, Position.start("d/w"))
+
+
+def test_the_beginning_is_fixed() -> None:
+    line = line_of(use(1))
+    assert re.match(
+        rb'\{"@timestamp":"2026-11-18T11:06:40\.000000Z","event\.sequence":0,"gateway\.prev":"[A-Za-z0-9+/]{43}=","event\.id":"',
+        line,
+    )
+    assert line.index(b'","event.sequence"') == 42
+
+
+def test_constant_words_of_the_action_are_there() -> None:
+    document = orjson.loads(line_of(use(1)))
+    assert (document["event.action"], document["event.outcome"]) == ("proxy.allowed", "success")
+    assert (document["service.version"], document["gateway.writer"], document["gateway.schema"]) == (
+        "1.2.3",
+        "gw1-w",
+        "audit/1",
+    )
+
+
+def test_microseconds_are_written_whole() -> None:
+    assert orjson.loads(line_of(gateway_stopping(at=START + 0.0625, pid=1)))["@timestamp"].endswith("40.062500Z")
+
+
+@given(st.text(max_size=600))
+def test_foreign_text_never_breaks_the_line(text: str) -> None:
+    line = line_of(origin_denied(at=START, who=NOBODY, reason="x", origin=text))
+    assert b"\n" not in line
+    origin = orjson.loads(line).get("gateway.origin", "")
+    assert origin.isprintable()
+    assert len(origin) <= 255
+
+
+@given(st.dictionaries(st.sampled_from(["http.request.id", "gateway.route", "url.path"]), st.text(max_size=400)))
+def test_even_a_record_made_past_the_constructors_is_one_clean_line(fields: dict[str, str]) -> None:
+    record = Record(use(1).action, START, dict(fields))
+    document = orjson.loads(line_of(record))
+    assert all(document[name].isprintable() for name in fields)
+
+
+def test_a_lone_surrogate_and_a_huge_number_are_survived() -> None:
+    record = Record(use(1).action, START, {"url.path": "\ud800", "http.request.bytes": 2**70})
+    document = orjson.loads(line_of(record))
+    assert (document["url.path"], document["http.request.bytes"]) == ("\\ud800", -1)
+
+
+def test_ids_are_uuids_of_version_7_and_in_order_of_time() -> None:
+    one, two = uuid7(START, bytes(10)), uuid7(START + 0.001, bytes(10))
+    assert uuid.UUID(one).version == 7
+    assert uuid.UUID(one).variant == uuid.RFC_4122
+    assert int(one.replace("-", "")[:12], 16) == int(START * 1000)
+    assert one < two
