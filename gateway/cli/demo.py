@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 import uvloop
 
 from gateway.app.gateway import Surroundings
-from gateway.app.running import running
+from gateway.app.running import Running, running
 from gateway.cli.exits import CommandFault, Exit
-from gateway.cli.options import load_config
 from gateway.cli.serve import compiled_of, require_compiled_parser, set_up_log
 from gateway.config.compile import Compiled
+from gateway.config.load import load
 from gateway.config.secrets import Secrets
 from gateway.config.shipped import shipped_config
 from gateway.demo.shop import ShopSettings, running_shop
@@ -49,14 +52,17 @@ GUIDE: Final = """
 
 @click.command()
 @click.option("--shop-port", default=8088, show_default=True, help="Port of the demo shop.")
+@click.option("--control-port", default=8099, show_default=True, help="Port of the mock's control and agent page.")
 @click.option("--keep", "keep", type=click.Path(path_type=Path, file_okay=False), help="Keep audit log and keys here.")
-def demo(shop_port: int, keep: Path | None) -> None:
+def demo(shop_port: int, control_port: int, keep: Path | None) -> None:
     """Run everything on loopback with the shipped configuration, and say what to try. Ctrl-C ends it.
 
-    The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088.
+    The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088; GATEWAY_ variables change the
+    addresses of gateway and mock (GATEWAY_SERVER__LISTEN, GATEWAY_ORGS__ACME__ENDPOINTS__LOGIN ...).
     """
     require_compiled_parser()
-    loaded = load_config(shipped_config(), ())
+    origins = [f"http://{name}:{shop_port}" for name in ("127.0.0.1", "localhost")]
+    loaded = load(shipped_config(), os.environ, {f"sites.{SITE}.origins": origins})
     compiled = compiled_of(loaded)
     set_up_log(compiled)
     issuer = loaded.config.sites[SITE].visitors.issuers[0]
@@ -64,35 +70,62 @@ def demo(shop_port: int, keep: Path | None) -> None:
     shop = ShopSettings(secret=secret, kid=issuer.kid or "", port=shop_port)
     with contextlib.ExitStack() as stack:
         state = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-demo-")))
-        uvloop.run(_run(compiled, shop, state))
+        uvloop.run(_run(compiled, shop, control_port, state))
     click.echo("gateway demo: ended")
 
 
-async def _run(compiled: Compiled, shop_settings: ShopSettings, state: Path) -> None:
+async def _run(compiled: Compiled, shop_settings: ShopSettings, control_port: int, state: Path) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
         async with contextlib.AsyncExitStack() as stack:
-            mock = await stack.enter_async_context(_mock(compiled))
+            mock = await stack.enter_async_context(_mock(compiled, control_port))
             run = await stack.enter_async_context(running(compiled, Surroundings(state)))
-            shop = await stack.enter_async_context(running_shop(shop_settings))
-            click.echo(
-                GUIDE.format(
-                    shop=shop.url, gateway=run.url, admin=run.admin_url, mock=mock.endpoints.control, state=state
-                )
+            shop = await stack.enter_async_context(running_shop(_furnished(shop_settings, run, mock)))
+            guide = GUIDE.format(
+                shop=shop.url, gateway=run.url, admin=run.admin_url, mock=mock.endpoints.control, state=state
             )
+            click.echo(guide)
+            sys.stdout.flush()
             await stop.wait()
     except OSError as exc:
         raise CommandFault(
             Exit.FAILED, "demo.port_taken", f"A port of the demo cannot be used: {exc.strerror}.",
-            "Stop what listens on 8080, 8088, 8091 to 8099 or 9090, or give the shop another port with --shop-port.",
+            "Stop what listens on 8080, 8088, 8091 to 8099 or 9090, or name other ports (see --help).",
         ) from exc  # fmt: skip
 
 
-def _mock(compiled: Compiled) -> contextlib.AbstractAsyncContextManager[RunningMock]:
-    """The mock on its usual ports, which config.toml names."""
+def _furnished(settings: ShopSettings, run: Running, mock: RunningMock) -> ShopSettings:
+    """The shop with the addresses that were bound."""
+    return replace(
+        settings,
+        widget_url=f"{run.url}/sites/{SITE}/widget.js",
+        metrics_url=f"{run.admin_url}/metrics",
+        audit_url=f"{run.admin_url}/audit",
+        mock_url=f"{mock.endpoints.control}/",
+        files_url=f"{mock.endpoints.upload}/",
+    )
+
+
+def _mock(compiled: Compiled, control_port: int) -> contextlib.AbstractAsyncContextManager[RunningMock]:
+    """The mock on the ports that the configuration names for Genesys."""
+    hosts = compiled.hosts_of_site(SITE)
     world = default_world()
     world.oidc.discovery_uri = f"{compiled.config.server.public_url}/.well-known/openid-configuration"
-    return running_mock(MockSettings(agent_delay_s=0.6), world)
+    settings = MockSettings(
+        login_port=_port(hosts.login),
+        api_port=_port(hosts.api),
+        cdn_port=_port(hosts.cdn),
+        webmessaging_port=_port(hosts.webmessaging),
+        apps_port=_port(hosts.apps),
+        upload_port=0,
+        control_port=control_port,
+        agent_delay_s=0.6,
+    )
+    return running_mock(settings, world)
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 0

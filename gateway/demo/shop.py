@@ -33,6 +33,7 @@ class ShopSettings:
     metrics_url: str = "http://127.0.0.1:9090/metrics"
     audit_url: str = "http://127.0.0.1:9090/audit"
     mock_url: str = "http://127.0.0.1:8099/"
+    files_url: str = "http://127.0.0.1:8096/"
     foreign_url: str = ""
     token_lifetime_s: int = 600
     now: Callable[[], float] = time.time
@@ -60,7 +61,7 @@ def content_security_policy(settings: ShopSettings, nonce: str) -> str:
     """The header of the shop's pages: what is not named here, or carries the nonce, neither runs nor is fetched."""
     gateway = origin_of(settings.widget_url)
     socket = "ws" + gateway.removeprefix("http")
-    files = origin_of(settings.mock_url)  # where a presigned upload goes
+    files = origin_of(settings.files_url)  # where a presigned upload goes
     return "; ".join(
         (
             "default-src 'none'",
