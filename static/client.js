@@ -217,6 +217,7 @@ export class Client {
   }
 
   #drop(next) { this.#ready = false; this.#connection?.drop(next); }
+
   async #configure() {
     const connection = this.#connection;
     const fields = { deploymentId: this.#deploymentId, ...(this.#startNew && { startNew: true }) };
@@ -256,8 +257,10 @@ export class Client {
       case "StructuredMessage": this.#hearMessage(body, tracingId); break;
       case "TooManyRequestsErrorMessage": this.#refuse(429, body.retryAfter, tracingId); break;
       case "SessionExpiredEvent": case "SessionClearedEvent": case "LogoutEvent": this.#drop("fresh"); break;
-      // A fourth connection closes the oldest: coming back by itself, that one would push out another tab in turn.
-      case "ConnectionClosedEvent": this.#drop(rules.AFTER_REMOVAL[body.reason ?? body.reasonCode] ?? "elsewhere"); break;
+      // Not fought for: coming back by itself, this tab would push out another one in turn.
+      case "ConnectionClosedEvent":
+        this.#drop(rules.AFTER_REMOVAL[body.reason ?? body.reasonCode] ?? "elsewhere");
+        break;
       case "ErrorMessage": this.#refuse(body.errorCode, 0, tracingId); break;
       // Errors also come as a bare string, with the code on the frame.
       case "string": if (code !== 200) this.#refuse(code, 0, tracingId); break;
@@ -304,18 +307,15 @@ export class Client {
       const now = Date.now();
       const waitMs = Math.max(this.#paces.messages.waitMs(now), this.#connection.waitMs(now), this.#hushUntil - now);
       if (waitMs > 0) { this.#later("flush", waitMs, () => this.#flush()); return; }
-      const message = { ...item.payload, ...this.#contextSlot() };
+      // Inside `message`: the place beside it is ignored by Genesys since June 2026.
+      const context = { channel: { metadata: { customAttributes: this.#context } } };
+      const message = Object.keys(this.#context).length ? { ...item.payload, ...context } : item.payload;
       if (!this.#connection.post("onMessage", { message }, item.id)) return;
       this.#paces.messages.take(now);
       this.#thread.sent(item, now);
       this.#emit("thread");
       this.#later("confirm", this.#timing.confirmMs, () => this.#checkConfirmed());
     }
-  }
-
-  /** Inside `message`; the other place, beside it, is ignored by Genesys since June 2026. */
-  #contextSlot() {
-    return Object.keys(this.#context).length ? { channel: { metadata: { customAttributes: this.#context } } } : {};
   }
 
   #checkConfirmed() {

@@ -156,19 +156,27 @@ export class Session {
   }
 
   async #open() {
-    if (this.#grant) {
-      try {
-        return this.#hold(await this.call("POST", "/session", { bearer: this.#grant.token, body: {} }));
-      } catch (problem) {
-        if (problem.status !== 401) throw problem;
-        this.#hold(null);
-      }
-    }
-    if (!this.#proof && this.#keep.get("verified")) {
+    const verified = this.#keep.get("verified");
+    const renewed = this.#grant && (await this.#renewed());
+    if (renewed && (renewed.guest.verified || !verified)) return this.#hold(renewed);
+    // In the place of a session that ended a gateway may open an anonymous one: that is not who the visitor is.
+    if (renewed) await this.call("DELETE", "/session", { bearer: renewed.session_token });
+    if (this.#grant) this.#hold(null);
+    if (!this.#proof && verified) {
       throw new Problem("session.sign_in_needed", "The signed-in session has ended; the visitor must sign in again.");
     }
     const body = this.#proof ? { visitor_token: await this.#proof() } : {};
     return this.#hold(await this.call("POST", "/session", { body }));
+  }
+
+  /** The answer to a renewal, or null when the handle is not taken any more. */
+  async #renewed() {
+    try {
+      return await this.call("POST", "/session", { bearer: this.#grant.token, body: {} });
+    } catch (problem) {
+      if (problem.status !== 401) throw problem;
+      return null;
+    }
   }
 
   #hold(answer) {

@@ -67,6 +67,7 @@ class StandIn:
         self.beacons: list[Json] = []
         self.uploads: dict[str, bytes] = {}
         self.expires_in = 900
+        self.replaces_dead_sessions = False
         self.refusals: dict[str, list[Refusal]] = {}
         self.cors = True
         self.cut_after_storing = 0
@@ -150,10 +151,11 @@ class StandIn:
         if refused := await self._enter(request, name):
             return refused
         handle = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        guest = self.sessions.pop(handle, None)
+        guest = self.sessions.get(handle)  # an old handle stays good: the answer with the new one may get lost
         if request.method == "DELETE":
+            self.sessions = {each: owner for each, owner in self.sessions.items() if owner is not guest}
             return web.Response(status=204)
-        if handle and guest is None:
+        if handle and guest is None and not self.replaces_dead_sessions:
             return Refusal(401, "session.invalid").answer()
         token = (await request.json()).get("visitor_token")
         if guest is None:

@@ -279,6 +279,22 @@ async def test_a_signed_in_session_that_ended_is_never_replaced_by_an_anonymous_
     assert all("visitor_token" in call or call["authorization"] for call in visit.gateway.asked("session"))
 
 
+async def test_an_anonymous_session_in_place_of_a_verified_one_is_not_taken(visit: Visit) -> None:
+    await start(visit, then=f"await client.signIn('ada.jwt'); client.connect(); {ONLINE}")
+    visit.gateway.replaces_dead_sessions = True
+    visit.gateway.sessions.clear()
+    await visit.gateway.close_sockets(1008)
+    await visit.page.wait_for_function("client.state === 'online' && client.guest?.verified")
+    assert all(guest.verified for guest in visit.gateway.sessions.values())
+    visit.gateway.sessions.clear()
+    await visit.page.reload()
+    await visit.run(visit.client_script(EAGER))
+    visit.gateway.sessions.clear()
+    await visit.gateway.close_sockets(1008)
+    await visit.page.wait_for_function("client.state === 'signin'")
+    assert visit.gateway.sessions == {}
+
+
 async def test_signing_out_ends_the_session_at_the_gateway_and_empties_the_thread(visit: Visit) -> None:
     await start(visit, then=f"client.send('mine'); {ALL_SENT} await client.signOut();")
     assert visit.gateway.sessions == {}
