@@ -7,11 +7,14 @@ The house, from the ground up; a room imports only from rooms above it in this l
     config/     config.toml and the environment into one frozen, checked Config
     store/      sessions, tickets and counts: in memory, or in Redis/Valkey
     observe/    audit log, metrics, application log
+    guestbook   guest sessions as a service: who opens, renews, upgrades and ends them
     upstream/   the way to Genesys: HTTP leg, token broker, REST and WebSocket relays
     gate        the one door: decide, record, count
+    provider/   the OAuth and OpenID provider
+    admission   proof to session, recorded before the visitor holds it
     web/        the public and the admin listener
-    app         builds the parts, wires them, starts and stops them in order
-    cli/        the commands; demo/ is the demo shop; mock/ is a Genesys of our own and imports none of the rest
+    app/        builds the parts, wires them, starts and stops them in order
+    demo/, cli/ the demo shop, and the commands; mock/ is a Genesys of our own and imports none of the rest
 """
 
 __version__ = "0.1.0"
