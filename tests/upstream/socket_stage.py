@@ -257,7 +257,9 @@ class Stage:
     async def admit(self, person: Person | None = None) -> Admission:
         return await self.book.admit(SHOP, None, person)
 
-    async def knock(self, admission: Admission | None = None, extra: str = "", version: str = "13") -> Visitor:
+    async def knock(
+        self, admission: Admission | None = None, extra: str = "", version: str = "13", deployment: str = DEPLOYMENT
+    ) -> Visitor:
         """A visitor that has sent its upgrade request."""
         protocol = ""
         if admission is not None:
@@ -268,7 +270,7 @@ class Stage:
         self._visitors.append(visitor)
         key = base64.b64encode(os.urandom(16)).decode()
         visitor.write(
-            f"GET /v1?deploymentId={DEPLOYMENT} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
+            f"GET /v1?deploymentId={deployment} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n"
             f"Origin: {ORIGIN}\r\n{protocol}{extra}\r\n".encode()
         )
