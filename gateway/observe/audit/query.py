@@ -30,6 +30,9 @@ class Found(NamedTuple):
     document: dict[str, Any]
 
 
+Ranked = tuple[str, str, int, Found]
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What a record must be. An empty filter lets everything through; several values of one field mean: one of them."""
@@ -80,10 +83,12 @@ def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
     since = "" if wanted.since is None else iso(wanted.since)
     until = "~" if wanted.until is None else iso(wanted.until)
     streams = [_of_writer(segments, wanted, since, until) for segments in by_writer(find_segments(paths)).values()]
-    return heapq.merge(*streams, key=lambda found: found[:3])
+    return (found for *_, found in heapq.merge(*streams))
 
 
-def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Found]:
+def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Ranked]:
+    """Yield one writer's records in their own order, each with the latest time seen so far: clocks and queues may step back."""
+    latest = ""
     plan = plan_of(segments)
     ends = {step.segment: step.end for step in plan.steps}
     for segment in segments:
@@ -99,7 +104,8 @@ def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, unti
                 continue
             found = parsed(line.rstrip(b"\n"))
             if found is not None and wanted.admits(found.document):
-                yield found
+                latest = max(latest, at)
+                yield latest, found.writer, found.sequence, found
 
 
 def parsed(line: bytes) -> Found | None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from gateway.observe.audit.chain import Position, leaf_hash, split_sealed
+from gateway.observe.audit.chain import Position, split_sealed
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.notes import NoteError, b64, unb64
 from gateway.observe.audit.records import Record, sealing
@@ -138,11 +138,3 @@ def latest_notes(directories: Iterable[Path], own: str) -> list[str]:
                 notes.append(sealed[1])
                 break
     return notes
-
-
-def last_leaf(path: Path) -> bytes:
-    """Return the leaf hash of a segment's last whole line; raises OSError, ValueError for an empty one."""
-    lines = last_lines(path)
-    if not lines:
-        raise ValueError(f"{path.name} holds no record")
-    return leaf_hash(lines[-1])
