@@ -183,7 +183,15 @@ class SocketRelay:
         answer = switching_answer(key, subprotocol, headers or {})
         site = self._settings.sites[permit.site]
         session = None if permit.guest is None else permit.guest.session
-        opening = SocketOpening(request_id, permit.site, permit.deployment_id, permit.origin, session, client_ip)
+        opening = SocketOpening(
+            request_id=request_id,
+            site=permit.site,
+            deployment_id=permit.deployment_id,
+            origin=permit.origin,
+            session=session,
+            client_ip=client_ip,
+            upstream_origin=permit.upstream_origin,
+        )
         guest_id = None if session is None else session.guest_id
         self._seats.take(permit.site, guest_id)
         upstream: DialledSocket | None = None

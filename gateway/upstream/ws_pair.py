@@ -349,7 +349,7 @@ class SocketPair:
         jwt: str | None = None
         if services.login is not None and session is not None:
             try:
-                jwt = await services.login.jwt_of(session)
+                jwt = await services.login.jwt_of(self.opening)
             except Refusal as refusal:
                 self._refused(refusal.reason)
         if self.phase is not Phase.OPEN:

@@ -47,6 +47,7 @@ class SocketOpening:
     origin: str
     session: GuestSession | None
     client_ip: str = ""
+    upstream_origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ class GuestSessions(Protocol):
 class GuestLogin(Protocol):
     """Gets a signed-in guest's Genesys JWT by the OpenID exchange."""
 
-    async def jwt_of(self, session: GuestSession) -> str | None:
-        """The JWT, or None when there is none to be had for this guest. May raise Refusal."""
+    async def jwt_of(self, opening: SocketOpening) -> str | None:
+        """The JWT of the socket's guest, or None when there is none to be had for this guest. May raise Refusal."""
 
 
 class SessionOpener(Protocol):

@@ -238,7 +238,7 @@ class Login:
     def __init__(self) -> None:
         self.go = asyncio.Event()
 
-    async def jwt_of(self, session: object) -> str | None:
+    async def jwt_of(self, opening: object) -> str | None:
         await self.go.wait()
         return "genesys.guest.jwt"
 
