@@ -7,7 +7,7 @@ page can read. What a service does is its handler's. The rule: every answer carr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,7 @@ from gateway.policy.sites import PREFIX, SiteTable, parse_host
 from gateway.web.clients import TrustedProxies
 from gateway.web.exchange import BodyLimits, Exchange, check_single_headers
 from gateway.web.problems import SERVER, oauth_error_answer, problem_answer
-from gateway.web.surface import UNMATCHED, OriginNeed, find_surface
+from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed, find_surface
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 Admission = Callable[[Exchange], None]
@@ -33,6 +33,7 @@ Admission = Callable[[Exchange], None]
 
 log = structlog.get_logger(__name__)
 RETRY_WHEN_BUSY_S: Final = 1
+ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,15 @@ class Front:
 
     async def _serve(self, exchange: Exchange, rules: FrontRules) -> web.StreamResponse:
         request = exchange.request
-        self._place(exchange, rules)
+        try:
+            self._place(exchange, rules)
+        except Refusal:
+            if not (_is_preflight(request) and _is_nowhere(exchange)):
+                raise
+            if (origin := _cors_of_any_site(exchange.origin, rules).get(ALLOW_ORIGIN)) is None:
+                raise
+            # The call itself is refused, and recorded; without this answer no page could read why.
+            return _preflight_answer(exchange, origin, ANY_METHOD)
         _check_http(request)
         if request.method == "OPTIONS":
             return _preflight(exchange)
@@ -158,8 +167,7 @@ class Front:
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> web.StreamResponse:
         trail = exchange.trail
         self._gate.refused(refusal, trail)
-        if exchange.site is None and (exchange.surface is UNMATCHED or exchange.surface.of_site):
-            # Which site was meant could not be found out: the pages of all sites may read why.
+        if _is_nowhere(exchange):
             exchange.cors = _cors_of_any_site(exchange.origin, self._rules)
         make = oauth_error_answer if exchange.surface.oauth_errors else problem_answer
         answer = make(refusal, request_id=trail.request_id, headers=exchange.cors)
@@ -201,6 +209,15 @@ def _cors_of_any_site(origin: str | None, rules: FrontRules) -> Mapping[str, str
     return _NO_CORS
 
 
+def _is_nowhere(exchange: Exchange) -> bool:
+    """Could it not be found out which site was meant? Then the pages of all sites may read why."""
+    return exchange.site is None and (exchange.surface is UNMATCHED or exchange.surface.of_site)
+
+
+def _is_preflight(request: web.BaseRequest) -> bool:
+    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+
+
 def _check_http(request: web.BaseRequest) -> None:
     """What aiohttp's parser lets through and we do not. Raises Refusal: REQUEST_MALFORMED, HEADER_INVALID."""
     if request.version not in (HttpVersion10, HttpVersion11):
@@ -217,19 +234,22 @@ def _check_http(request: web.BaseRequest) -> None:
 
 def _preflight(exchange: Exchange) -> web.StreamResponse:
     """Answer OPTIONS from the table alone: neither session, route nor Genesys is asked."""
-    surface, request = exchange.surface, exchange.request
-    methods = ", ".join((*surface.methods, "OPTIONS"))
-    if "Access-Control-Request-Method" not in request.headers:
-        return exchange.answer(204, headers={"Allow": methods})
+    surface = exchange.surface
+    if not _is_preflight(exchange.request):
+        return exchange.answer(204, headers={"Allow": ", ".join((*surface.methods, "OPTIONS"))})
     if surface.origin is OriginNeed.SERVER:
         raise Refusal(errors.ORIGIN_NOT_ALLOWED, "This path is for servers, not for pages.")
     if surface.of_site:
         origin = check_origin(exchange.origin, exchange.rules.origins)
-    elif exchange.origin is None or "Access-Control-Allow-Origin" not in exchange.cors:
+    elif exchange.origin is None or ALLOW_ORIGIN not in exchange.cors:
         raise Refusal(errors.ORIGIN_NOT_ALLOWED)
     else:
         origin = exchange.origin
-    answer = web.Response(status=204, headers=preflight_headers(origin, ", ".join(surface.methods)))
+    return _preflight_answer(exchange, origin, surface.methods)
+
+
+def _preflight_answer(exchange: Exchange, origin: str, methods: Sequence[str]) -> web.StreamResponse:
+    answer = web.Response(status=204, headers=preflight_headers(origin, ", ".join(methods)))
     answer.headers["Server"] = SERVER
     answer.headers["X-Request-Id"] = exchange.trail.request_id
     return answer

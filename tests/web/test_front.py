@@ -188,6 +188,19 @@ async def test_a_page_of_any_site_may_read_a_refusal_that_concerns_no_site(start
     assert b"Allow-Origin" not in await front.raw(request.format("https://evil.example").encode())
 
 
+@pytest.mark.parametrize("target", ["/sites/shop/session;x", "/sites/elsewhere/session", "/nowhere"])
+async def test_the_preflight_of_a_call_that_concerns_no_site_is_granted_to_listed_pages_only(
+    start: Start, target: str
+) -> None:
+    front = await start()
+    answer, _ = await ask(front, "OPTIONS", target, Origin=PAGE, Access_Control_Request_Method="POST")
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, PAGE)
+    assert front.audit.actions() == []
+    answer, _ = await ask(front, "OPTIONS", target, Origin="https://evil.example", Access_Control_Request_Method="POST")
+    assert answer.status in {400, 404}
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 POST = b"POST /sites/shop/session HTTP/1.1\r\nHost: gw\r\n"
 PAGE_POST = POST + b"Origin: https://shop.example\r\n"
 ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
