@@ -11,7 +11,13 @@ from gateway.demo.shop import SESSION_COOKIE, ShopSettings, content_security_pol
 
 SECRET = "a-secret-of-the-demo-shop-alone-0123456789"
 NOW = 1_800_000_000.0
-SETTINGS = ShopSettings(secret=SECRET, port=0, now=lambda: NOW, widget_url="https://chat.example/sites/shop/widget.js")
+SETTINGS = ShopSettings(
+    secret=SECRET,
+    port=0,
+    now=lambda: NOW,
+    widget_url="https://chat.example/sites/shop/widget.js",
+    files_url="https://files.example/",
+)
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def test_the_secret_does_not_show_in_the_settings() -> None:
 
 def test_the_policy_names_the_gateway_for_http_and_socket_and_allows_nothing_inline() -> None:
     policy = content_security_policy(SETTINGS, "abc")
-    assert "connect-src 'self' https://chat.example wss://chat.example http://127.0.0.1:8099" in policy
+    assert "connect-src 'self' https://chat.example wss://chat.example https://files.example" in policy
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
