@@ -1,0 +1,126 @@
+"""The parts of the benchmark, one function each, in a table. Within a part everything is measured in turns.
+
+Machines are noisy: so the subjects take turns, the median of the rounds counts, and aims are ratios of one run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tests.bench import peers
+from tests.bench.load import MESSAGE, PAGE_HEADERS, Ask, Sample, drive
+from tests.bench.meter import memory_kib
+from tests.bench.report import Report
+from tests.bench.subject import POST_PATH, Shape, gateway
+
+OURS: Final = "gateway"
+NO_SOCKETS: Final = "ws://127.0.0.1:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and where."""
+
+    directory: Path
+    seconds: float
+    rounds: int
+    sockets: int
+
+    def within(self, directory: Path) -> Plan:
+        """The same in another directory."""
+        return replace(self, directory=directory)
+
+
+Target = tuple[subprocess.Popen[bytes], int, Ask]
+
+
+def post(handle: str = "gws_a-handle-that-nobody-checks-0123456789abcdefghij") -> Ask:
+    """The call that is measured: a message of a guest."""
+    headers = {**PAGE_HEADERS, "Content-Type": "application/json", "Authorization": f"Bearer {handle}"}
+    return Ask(POST_PATH, "POST", headers, MESSAGE)
+
+
+def take_turns(plan: Plan, targets: dict[str, Target], connections: int) -> dict[str, list[Sample]]:
+    """Measure each in turn, `rounds` times."""
+    samples: dict[str, list[Sample]] = {name: [] for name in targets}
+    for _ in range(plan.rounds):
+        for name, (process, port, ask) in targets.items():
+            samples[name].append(
+                drive(ask, port, process.pid, plan.directory, seconds=plan.seconds, connections=connections)
+            )
+    return samples
+
+
+def tell(report: Report, part: str, samples: dict[str, list[Sample]]) -> None:
+    """Medians of the rounds into the report."""
+    for name, taken in samples.items():
+        report.add(
+            part, name,
+            cpu_us=statistics.median(one.cpu_us for one in taken),
+            per_s=statistics.median(one.per_s for one in taken),
+            p50_ms=statistics.median(one.p50_ms for one in taken),
+            p99_ms=statistics.median(one.p99_ms for one in taken),
+            failed=sum(one.failed for one in taken),
+        )  # fmt: skip
+
+
+def calls(plan: Plan, report: Report) -> None:
+    """A proxied POST through each peer, at 1, 32 and 256 connections."""
+    with contextlib.ExitStack() as stack:
+        behind = stack.enter_context(peers.upstream(plan.directory))
+        api = f"http://127.0.0.1:{behind.port}"
+        ours = stack.enter_context(gateway(Shape(api, NO_SOCKETS), plan.directory))
+        report.hold("start", "seconds until ready", ours.ready_s, at_most=1.0)
+        report.hold("start", "MiB when idle", memory_kib(ours.process.pid) / 1024, at_most=80)
+        targets: dict[str, Target] = {OURS: (ours.process, ours.port, post(ours.session()))}
+        for peer in peers.CALLS:
+            if peer.installed:
+                process, port = stack.enter_context(peer.running(plan.directory, behind.port))
+                targets[peer.name] = (process, port, post())
+        for connections in (32, 1, 256):
+            part = f"POST c={connections}"
+            tell(report, part, take_turns(plan, targets, connections))
+            aim = 0.60 if connections == 32 else None
+            report.compare(part, OURS, "caddy", "cpu_us", at_most=aim)
+            report.compare(part, OURS, "aiohttp-bare", "cpu_us", at_most=aim)
+        report.hold("start", "MiB after the load", memory_kib(ours.process.pid) / 1024, at_most=110)
+
+
+def scripts(plan: Plan, report: Report) -> None:
+    """widget.js: whole and as 304, beside an aiohttp server with one fixed answer."""
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(gateway(Shape("http://127.0.0.1:9", NO_SOCKETS), plan.directory))
+        fixed, fixed_port = stack.enter_context(peers.FIXED.running(plan.directory, 0))
+        path = "/sites/shop/widget.js"
+        with urllib.request.urlopen(f"http://127.0.0.1:{ours.port}{path}", timeout=10) as answer:
+            etag = answer.headers["ETag"]
+        page = {**PAGE_HEADERS, "Accept-Encoding": "gzip, deflate, br"}
+        targets: dict[str, Target] = {
+            "widget.js 304": (ours.process, ours.port, Ask(path, headers={**page, "If-None-Match": etag})),
+            "widget.js 200 br": (ours.process, ours.port, Ask(path, headers=page)),
+            "aiohttp-fixed": (fixed, fixed_port, Ask("/", headers=page)),
+        }
+        tell(report, "script", take_turns(plan, targets, 32))
+        report.compare("script", "widget.js 304", "aiohttp-fixed", "cpu_us", at_most=1.3)
+
+
+def sessions(plan: Plan, report: Report) -> None:
+    """Opening a guest session: durable record, then the handle."""
+    with gateway(Shape("http://127.0.0.1:9", NO_SOCKETS), plan.directory) as ours:
+        headers = {**PAGE_HEADERS, "Content-Type": "application/json"}
+        ask = Ask("/sites/shop/session", "POST", headers, "{}")
+        tell(report, "session", take_turns(plan, {"open": (ours.process, ours.port, ask)}, 32))
+
+
+PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {
+    "calls": calls,
+    "scripts": scripts,
+    "sessions": sessions,
+}
