@@ -110,3 +110,18 @@ def test_no_text_makes_it_fail_otherwise(text: str) -> None:
     except ValueError:
         return
     assert json.loads(text) == value
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=4), st.booleans(), st.booleans())
+def test_compact_text_is_read_as_any_other(value: dict[str, object], compact: bool, escaped: bool) -> None:
+    separators = (",", ":") if compact else (" , ", " : ")
+    text = json.dumps(value, separators=separators, ensure_ascii=escaped)
+    assert parse_object(text, max_depth=64) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":1}', '{"a":{"b":1,"b":2}}', '{"a":NaN}', '{"a":1e999}', '{"a":"\\ud800"}', '{"a":1}{}', '"a"']
+)
+def test_the_short_cut_lets_nothing_pass_that_the_long_way_refuses(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_object(text)
