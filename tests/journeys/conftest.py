@@ -41,13 +41,6 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    """Everything, with guest sockets that need no ticket."""
-    async with staged(tmp_path, sites__shop__visitors__anonymous_socket=True) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A plain HTTP client, of no browser."""
     async with aiohttp.ClientSession() as session:

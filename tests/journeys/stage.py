@@ -100,10 +100,10 @@ class Stage:
                     found.append(orjson.loads(line))
         return [one for one in found if not action or one.get("event.action") == action]
 
-    async def settled_audit(self) -> list[dict[str, Any]]:
+    async def settled_audit(self, action: str = "") -> list[dict[str, Any]]:
         """The records, once all that were queued until now are on disk: a grant is, and lines keep their order."""
         await self.gateway.gateway.audit.grant(records.config_loaded(at=self.clock(), sha256="0" * 64, version=1))
-        return self.audit()
+        return self.audit(action)
 
     def conversation(self, number: int = -1) -> Any:
         """A conversation at the mock, the newest unless told."""

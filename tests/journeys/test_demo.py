@@ -45,9 +45,7 @@ async def test_signing_in_keeps_the_conversation_and_shows_the_agent_a_verified_
         assert "customer-1815" not in str(after)
         assert "ada@shop.example" not in str(after)
         assert stage.guest_texts() == ["Hello", "Now it is me"]
-        methods = [
-            one["gateway.auth.method"] for one in await stage.settled_audit() if one["event.action"] == "session.issued"
-        ]
+        methods = [one["gateway.auth.method"] for one in await stage.settled_audit("session.issued")]
         assert "anonymous" in methods
         assert "zendesk-messaging" in methods
 
@@ -90,5 +88,5 @@ async def test_a_page_of_an_origin_that_is_not_listed_is_told_once_and_unharmed(
         assert len(window.ours) == 1
         assert stage.stranger.url in window.ours[0]
         assert stage.mock.world.conversations == {}
-        denied = [one for one in await stage.settled_audit() if one["event.action"] == "origin.denied"]
+        denied = await stage.settled_audit("origin.denied")
         assert {one["event.reason"] for one in denied} == {"origin.not_allowed"}

@@ -44,7 +44,7 @@ async def test_an_open_socket_is_told_that_the_gateway_goes_away(stage: Stage, b
         await window.hears("You said: Still there?")
         async with window.page.expect_event("websocket"):  # the next one, after the restart
             await stage.stop()
-            closed = [one for one in stage.audit("ws.closed")]
+            closed = stage.audit("ws.closed")
             await stage.start()
         assert [one["gateway.ws.code"] for one in closed] == [1001]
         assert [one["gateway.ws.initiator"] for one in closed] == ["gateway"]

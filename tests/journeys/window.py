@@ -48,8 +48,8 @@ class Window:
 
     def _listen(self, socket: WebSocket) -> None:
         self.received.append(socket.url)
-        socket.on("framereceived", lambda data: self.received.append(data))
-        socket.on("framesent", lambda data: self.sent.append(data))
+        socket.on("framereceived", self.received.append)
+        socket.on("framesent", self.sent.append)
 
     async def everything(self) -> bytes:
         """All that came to the browser, and all that it sent, in one piece."""
