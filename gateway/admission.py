@@ -91,8 +91,8 @@ class Admissions:
         Raises Refusal: VISITOR_*, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE, AUDIT_UNAVAILABLE.
         """
         desk = self._desks(site)
-        visitor = await self._visitor(desk, token, issuer, trail)
-        admission = await self._guestbook.admit(desk.book, handle, _person(visitor))
+        visitor, failed = await self._visitor(desk, token, issuer, trail)
+        admission = await self._guestbook.admit(desk.book, handle, _person(visitor), failed)
         trail.issuer = visitor.kind if visitor is not None else admission.session.issuer or "anonymous"
         trail.caller = Guest(admission.session)
         trail.who = None
@@ -126,17 +126,19 @@ class Admissions:
             await self._gate.used(self._ended(session, "logout", trail))
         return session
 
-    async def _visitor(self, desk: SiteDesk, token: str | None, issuer: str | None, trail: Trail) -> Visitor | None:
+    async def _visitor(
+        self, desk: SiteDesk, token: str | None, issuer: str | None, trail: Trail
+    ) -> tuple[Visitor | None, Refusal | None]:
+        """The visitor of a proof that holds; or, where the site lets them go on as nobody, why it does not."""
         if token is None:
-            return None
+            return None, None
         try:
-            visitor = await self._proved(desk, token, issuer, trail)
+            return await self._proved(desk, token, issuer, trail), None
         except Refusal as refusal:
             if desk.on_failure != "anonymous" or not refusal.code.startswith("visitor."):
                 raise
             self._gate.refused(refusal, trail)  # the failed proof is on record; the visitor goes on as nobody
-            return None
-        return visitor
+            return None, refusal
 
     async def _proved(self, desk: SiteDesk, token: str, issuer: str | None, trail: Trail) -> Visitor:
         method = "other"

@@ -38,6 +38,8 @@ ORIGIN_RESULTS: Final = {
     "origin.insecure": "insecure_scheme",
     "origin.not_allowed": "not_listed",
 }
+OAUTH_SURFACES: Final = frozenset({"oauth_token", "oidc", "auth_code"})
+"""Surfaces that give out codes and tokens: their refusals are records of refused tokens."""
 LIMITERS: Final = {"limit.rate": "client", "limit.overloaded": "connections", "socket.too_many": "connections"}
 
 
@@ -73,7 +75,8 @@ class AuditSink(Protocol):
 class Trail:
     """What is known of one request, for its records: filled as it is found out. Nothing secret has a place here.
 
-    `surface` is the row of the public surface (a metric label); `route` the name of a configured route.
+    `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
+    relying party or backend that an OAuth endpoint authenticated.
     """
 
     request_id: str
@@ -92,6 +95,7 @@ class Trail:
     trace_id: str | None = None
     upstream_s: float = 0.0
     conversation: str | None = None
+    client: str | None = None
     who: Subject | None = field(default=None, repr=False)
 
 
@@ -155,6 +159,20 @@ class Gate:
         if not self._audit.try_use(record):
             await self._audit.use(record)
 
+    def answered(self, trail: Trail, *, status: int) -> None:
+        """Record that an OAuth or OpenID endpoint was asked and what it said (class B, waited for by nobody).
+
+        What it granted has a record of its own; this one tells whether the other side called at all.
+        """
+        self.note_use(
+            records.proxy_allowed(
+                at=self._clock(), who=self.subject(trail), request_id=trail.request_id, route=trail.surface,
+                method=trail.method, path=trail.template or "", status=status, request_bytes=0, response_bytes=0,
+                region=trail.region or "none", responder="gateway", duration_s=0.0, upstream_s=0.0,
+                backend=trail.client, trace_id=trail.trace_id,
+            )
+        )  # fmt: skip
+
     async def granted(self, record: Record) -> None:
         """Record a grant durably before it takes effect (class A). Raises Refusal(AUDIT_UNAVAILABLE)."""
         await self._audit.grant(record)
@@ -207,8 +225,10 @@ class Gate:
                 status=refusal.status,
                 **common,
             )
-        if room in {"token", "oauth"} and trail.surface == "oauth_token":
-            return records.token_refused(at=at, who=who, reason=code, status=refusal.status, backend=backend, **common)
+        if room in {"token", "oauth"} and trail.surface in OAUTH_SURFACES:
+            return records.token_refused(
+                at=at, who=who, reason=code, status=refusal.status, client=trail.client, backend=backend, **common
+            )
         if code in LIMITERS:
             return records.ratelimit_blocked(
                 at=at, who=who, limiter=LIMITERS[code], reason=code, route=trail.surface, method=trail.method,

@@ -112,8 +112,8 @@ class Guestbook:
         """Is the session known here, alive, and still this guest's? Soon after `touch` this is the last word."""
         return self._known.is_live(session)
 
-    async def session_of(self, handle: str, site: str) -> GuestSession:
-        """The session that a handle stands for, used now.
+    async def session_of(self, handle: str, site: str | None) -> GuestSession:
+        """The session that a handle stands for, used now; `site` None: of whichever site.
 
         Raises Refusal: SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE.
         """
@@ -121,17 +121,23 @@ class Guestbook:
 
     # --- the calls of /session ----------------------------------------------------------------------------------
 
-    async def admit(self, site: SiteBook, handle: str | None, person: Person | None) -> Admission:
+    async def admit(
+        self, site: SiteBook, handle: str | None, person: Person | None, failed: Refusal | None = None
+    ) -> Admission:
         """Open, renew, upgrade or replace a session, as `guests.MOVES` says, and give out a fresh handle.
 
-        `handle`: the one that came along; a dead one counts as none. Raises Refusal: VISITOR_MISSING where the site
-        wants a proof, STORE_UNAVAILABLE, and those of a word that is no session handle at all.
+        `handle`: the one that came along; a dead one counts as none. `failed`: why the proof that came along did not
+        hold, at a site whose visitors then go on as nobody; a verified session never does, and gets the refusal itself.
+        Raises Refusal: VISITOR_MISSING where the site wants a proof, STORE_UNAVAILABLE, `failed`, and those of a word
+        that is no session handle at all.
         """
         for _ in range(_WRITES):
             now = self._clock()
             entry = await self._entry_if_alive(handle, site.name)
             session = None if entry is None else entry.session
-            act, _state = guests.next_move(session, person, now)
+            act, _state = guests.next_move(session, person, now, proof_failed=failed is not None)
+            if act is Act.REFUSE and failed is not None:
+                raise failed
             if act is Act.OPEN or entry is None or session is None:
                 if person is None and not site.anonymous:
                     raise Refusal(errors.VISITOR_MISSING)

@@ -32,8 +32,11 @@ from gateway.observe.metrics_table import Scope
 from gateway.policy.jws import VerificationKey
 from gateway.policy.visitors import IssuerRules
 from gateway.provider.backends import Backends
-from gateway.provider.endpoint import TokenEndpoint
-from gateway.provider.records import Records
+from gateway.provider.build import assertion_audiences, key_ring, lives_of, relying_parties
+from gateway.provider.key_files import KeyRingFault
+from gateway.provider.parties import RelyingParties
+from gateway.provider.people import BookSessions
+from gateway.provider.provider import Provider
 from gateway.store.sealing import Sealer
 from gateway.upstream.bearer import Bearer, ClientCredentials
 from gateway.upstream.breaker import Breaker
@@ -107,10 +110,13 @@ class Gateway:
         )
         self.relay = RestRelay(self._api_leg, self.tokens)
         self.throttle = Throttle(self.rules.throttle, clock)
-        self.backends = Backends(self.rules.backends, self.store, entropy)
+        self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
+        self.parties = RelyingParties(relying_parties(compiled.parties.values()))
+        self.ring = key_ring(config.oidc, surroundings.directory)
         self.admissions = Admissions(
             self._desk, self.guestbook, self.store, self.gate, self.metrics, NoOpenIdKeys(), clock
         )
+        self.provider = self._make_provider(compiled)
         self.assets = Assets(static_dir())
         render_scripts(compiled, self.assets)
         self.sockets: SocketRelay | None = None
@@ -121,6 +127,10 @@ class Gateway:
         surroundings = self.surroundings
         await self.audit.open()
         await self.store.start()
+        try:
+            self.ring.ensure(surroundings.clock())
+        except KeyRingFault as fault:
+            log.error("oidc.no_signing_key", fault=str(fault))  # readiness tells it, and chats without sign-in go on
         watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
         self.sockets = SocketRelay(
             self.rules.sockets, self.guestbook, self.store, SocketDialer(surroundings.entropy), watch,
@@ -135,7 +145,9 @@ class Gateway:
         sessions = Sessions(self.admissions, self.guestbook, callers, self.gate, self.metrics, clock)
         proxy = RestProxy(callers, self.gate, lambda: self.relay, self.throttle, self.metrics)
         bootstrap = Bootstrap(self.assets)
-        oauth = OAuth(self._token_endpoint, clock)
+        oauth = OAuth(
+            lambda: self.provider, self._deployment, self.admissions, self.guestbook, callers, self.gate, clock
+        )
         handlers = {
             "widget": bootstrap.widget,
             "static": bootstrap.payload,
@@ -145,18 +157,39 @@ class Gateway:
             "rest_proxy": proxy.handle,
             "websocket": GuestSocket(sockets, self.guestbook, self.gate, self.metrics).handle,
             "oauth_token": oauth.token,
+            "oidc": oauth.oidc,
+            "auth_code": oauth.auth_code,
         }
         return Front(self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit)
 
-    def _token_endpoint(self) -> TokenEndpoint:
-        return TokenEndpoint(self.backends, self.admissions, Records(self.audit, lambda word: None), {})
+    def _make_provider(self, compiled: Compiled) -> Provider:
+        """The OpenID provider of a configuration: cheap, its state is in the store and in the parts it shares."""
+        grants = self.metrics.oauth_grants
+        return Provider(
+            issuer_of(compiled),
+            lives_of(compiled.config.oidc),
+            backends=self.backends,
+            parties=self.parties,
+            ring=self.ring,
+            store=self.store,
+            sessions=BookSessions(self.guestbook),
+            admits=self.admissions,
+            trail=self.audit,
+            entropy=self.surroundings.entropy,
+            count=lambda word: grants.child(word).inc(),
+            response_iss=compiled.config.oidc.response_iss,
+        )
 
     def apply(self, compiled: Compiled) -> None:
         """Put another configuration in force for all that comes from now on. Raises before anything has changed."""
         rules = make_ruleset(compiled, self._guest_key)
-        backends = Backends(rules.backends, self.store, self.surroundings.entropy)
+        parties = relying_parties(compiled.parties.values())
+        RelyingParties(parties)  # raises before anything has changed
+        self.backends.replace(rules.backends, assertion_audiences(issuer_of(compiled)))
+        self.parties.replace(parties)
         render_scripts(compiled, self.assets)
-        self.compiled, self.rules, self.backends = compiled, rules, backends
+        self.compiled, self.rules = compiled, rules
+        self.provider = self._make_provider(compiled)
         self.tokens.replace(rules.credentials)
         self.relay.forget_answers()
         self.throttle.reload(rules.throttle)
@@ -185,6 +218,9 @@ class Gateway:
 
     def _desk(self, site: str) -> SiteDesk:
         return self.rules.desks[site]
+
+    def _deployment(self, site: str) -> str:
+        return self.rules.desks[site].deployment_id
 
     def _region(self, site: str) -> str:
         return self.rules.front.regions[site]
@@ -220,6 +256,11 @@ class Gateway:
             desk = LoginDesk(self._leg("login", credentials.login_url, credentials.region))
             self._desks[credentials.login_url] = desk
         return desk
+
+
+def issuer_of(compiled: Compiled) -> str:
+    """The issuer of our OpenID provider: [server] public_url without a trailing slash; empty when it is not set."""
+    return (compiled.config.server.public_url or "").rstrip("/")
 
 
 def _scope(compiled: Compiled) -> Scope:

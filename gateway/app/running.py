@@ -156,12 +156,15 @@ async def _listen_admin(gateway: Gateway, compiled: Compiled, stack: contextlib.
     async def audit_ready() -> str | None:
         return gateway.audit.ready(now())
 
+    async def signing_ready() -> str | None:
+        return gateway.ring.ready(now())
+
     async def exposition(accept: str) -> tuple[bytes, str]:
         return gateway.metrics.exposition(accept)
 
     token = compiled.admin_token
     parts = AdminParts(
-        checks={"store": gateway.store.ready, "audit": audit_ready},
+        checks={"store": gateway.store.ready, "audit": audit_ready, "signing": signing_ready},
         exposition=exposition,
         tail=gateway.audit.tail,
         is_draining=lambda: gateway.front is not None and gateway.front.draining,

@@ -114,9 +114,14 @@ class Backends:
         self._near: ExpiryMap[str, _Known] = ExpiryMap(NEAR_HANDLES, evict=True)
         store.subscribe(self._forget)
 
-    def replace(self, rules: Iterable[BackendRules]) -> None:
-        """Use other rules from now on. Raises ValueError as the constructor does, and then keeps the old ones."""
+    def replace(self, rules: Iterable[BackendRules], audiences: Collection[str] | None = None) -> None:
+        """Use other rules from now on. Raises ValueError as the constructor does, and then keeps the old ones.
+
+        `audiences`: as in the constructor; None: as they were.
+        """
         self._registry = _registry(rules)
+        if audiences is not None:
+            self._audiences = frozenset(audiences)
 
     def knows(self, client_id: str) -> bool:
         """Is this the client id of a backend? Client ids are no secrets."""

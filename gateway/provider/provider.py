@@ -56,7 +56,7 @@ class Provider:
         self.backends = backends
         self.parties = parties
         self.ring = ring
-        self._issuer = issuer
+        self.issuer = issuer
         self._iss = issuer if response_iss else None
         self._lives = lives
         self._sessions = sessions
@@ -123,7 +123,7 @@ class Provider:
             party = self.parties.find(request.client_id)
             if person is None or party is None or not party.serves(person.site):
                 raise login_required(request, "no visitor of the client's sites is signed in at the gateway")
-            if request.hint is not None and self.ring.subject_of(request.hint, self._issuer, asked.now) != person.sub:
+            if request.hint is not None and self.ring.subject_of(request.hint, self.issuer, asked.now) != person.sub:
                 # OpenID Connect Core section 3.1.2.1: never answer for somebody else than the one expected
                 raise login_required(request, "the visitor of id_token_hint is not the one who is signed in")
             check_login(request, person.auth_time, asked.now)

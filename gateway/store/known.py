@@ -92,13 +92,16 @@ class KnownSessions:
         entry = self._entries.get(session.id, now)
         return entry is not None and entry.is_alive(now) and entry.session.guest_id == session.guest_id
 
-    async def by_handle(self, digest: str, site: str) -> Entry:
-        """The living session of a handle, used now. Raises SESSION_INVALID, SESSION_EXPIRED, STORE_UNAVAILABLE."""
+    async def by_handle(self, digest: str, site: str | None) -> Entry:
+        """The living session of a handle, used now; `site` None: of whichever site.
+
+        Raises SESSION_INVALID, SESSION_EXPIRED, STORE_UNAVAILABLE.
+        """
         now = self._clock()
         entry = self._handles.get(digest, now)
         if entry is None or not entry.is_alive(now):
             entry = await self._load_handle(digest, now)
-        if entry.session.site != site:
+        if site is not None and entry.session.site != site:
             raise Refusal(errors.SESSION_INVALID)
         await self._use(entry, now)
         return entry

@@ -12,6 +12,7 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.guestbook import Guestbook
 from gateway.policy.decision import Caller, Guest, Nobody
+from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind, bearer_of, kind_of
 from gateway.provider.backends import Backends
 from gateway.web.exchange import Exchange
@@ -64,6 +65,10 @@ class Callers:
             guest = Guest(session)
         self._throttle.admit_guest(guest.session.id)
         return guest
+
+    async def session_of(self, exchange: Exchange, handle: str) -> GuestSession:
+        """The session of a handle that came with this request. Raises Refusal as `Guestbook.session_of`."""
+        return await self._guestbook.session_of(handle, exchange.rules.name)
 
     def session_handle(self, exchange: Exchange) -> str | None:
         """The session handle that came along, unchecked; None without a bearer. Raises Refusal(HANDLE_WRONG_KIND)."""

@@ -87,7 +87,7 @@ class Sessions:
         if handle is None:
             raise Refusal(errors.SESSION_MISSING)
         refuse_unknown(await exchange.json_object(MAX_BODY_BYTES), frozenset())
-        session = await self._guestbook.session_of(handle, exchange.rules.name)
+        session = await self._callers.session_of(exchange, handle)
         trail = exchange.trail
         trail.caller = Guest(session)
         ticket = await self._guestbook.issue_ticket(session)

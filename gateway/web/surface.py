@@ -59,7 +59,8 @@ SURFACES: Final = (
     Surface("oidc", (".well-known", "openid-configuration"), ("GET", "HEAD"), OriginNeed.OPEN, of_site=False),
     Surface("oidc", ("oauth", "jwks.json"), ("GET", "HEAD"), OriginNeed.OPEN, of_site=False),
     Surface("oidc", ("oauth", "authorize"), ("GET", "POST"), OriginNeed.SERVER, of_site=False),
-    Surface("oidc", ("oauth", "userinfo"), ("GET", "POST"), OriginNeed.SERVER, of_site=False, oauth_errors=True),
+    # no OAuth shape here: 401 with `WWW-Authenticate: Bearer` (RFC 6750 section 3)
+    Surface("oidc", ("oauth", "userinfo"), ("GET", "POST"), OriginNeed.SERVER, of_site=False),
     Surface("oidc", ("oauth", "revoke"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
 )
 UNMATCHED: Final = Surface("unmatched", (), (), OriginNeed.SERVER, of_site=False)
