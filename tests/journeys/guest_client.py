@@ -68,14 +68,17 @@ class GuestClient:
             if frame.get("tracingId") == tracing_id:
                 return frame
 
-    async def refusal(self, action: str, **fields: Any) -> Frame:
-        """Send a request and return the frame that refuses it."""
-        tracing_id = await self.send(action, **fields)
+    async def until_refused(self, tracing_id: str | None = None) -> Frame:
+        """The next frame that refuses something, or this very request; a refusal may not know which it was."""
         while True:
             frame = await self.receive()
             refused = frame["class"] in {"string", "ErrorMessage", "TooManyRequestsErrorMessage"}
-            if refused and frame.get("tracingId") in (tracing_id, None):
+            if refused and (tracing_id is None or frame.get("tracingId") in (tracing_id, None)):
                 return frame
+
+    async def refusal(self, action: str, **fields: Any) -> Frame:
+        """Send a request and return the frame that refuses it."""
+        return await self.until_refused(await self.send(action, **fields))
 
     async def configure(self, **more: Any) -> Frame:
         """Open or resume the session of the token."""
