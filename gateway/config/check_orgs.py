@@ -15,6 +15,7 @@ from gateway.config.check_routes import orgs_of
 from gateway.config.findings import Finding, Sources, error, high, listed, warning
 from gateway.config.model import Client, Config, Org
 from gateway.config.routing import operation_of
+from gateway.policy.beliefs import scope_advice
 from gateway.policy.operations import Operation, missing_permissions, unneeded_permissions
 from gateway.policy.regions import SERVICES, RegionUnknown
 
@@ -123,9 +124,8 @@ def _check_scopes(key: str, client: Client, sources: Sources) -> Iterator[Findin
     if not client.scopes:
         return
     known = {scope for operation in sources.catalogue for scope in operation.scopes_any}
-    invented = [scope for scope in client.scopes if scope not in known]
-    said = f"; these do not exist at all: {listed(invented)}" if invented else ""
     yield warning(
-        f"{key}.scopes", f"are ignored by Genesys for client credentials{said}",
-        "Take them away; the role of the client decides, see permissions.",
+        f"{key}.scopes", f"are ignored by Genesys for client credentials: {listed(client.scopes)}",
+        "Take them away; the role of the client decides, see permissions. "
+        + "; ".join(scope_advice(sources.beliefs, frozenset(known), scope) for scope in client.scopes) + ".",
     )  # fmt: skip

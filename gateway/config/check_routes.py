@@ -13,6 +13,7 @@ from gateway.config.model import Config, Route
 from gateway.config.routing import compile_route, operation_of
 from gateway.policy import routes as policy
 from gateway.policy.assertions import read_public_key
+from gateway.policy.beliefs import Beliefs
 from gateway.policy.operations import Catalogue, Operation, client_credentials_fault
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -30,7 +31,7 @@ def check_routes(config: Config, sources: Sources) -> Iterator[Finding]:
         if (other := names.setdefault(route.name, key)) != key:
             yield error(f"{key}.name", f"{route.name} is that of {other}", "Give each route a name of its own.")
         yield from _check_names(key, route, config)
-        done = yield from _check_operation(key, route, sources.catalogue)
+        done = yield from _check_operation(key, route, sources)
         if done is not None:
             compiled.append((key, route, done))
     yield from _check_conflicts(config, compiled)
@@ -94,7 +95,7 @@ def orgs_of(route: Route, config: Config) -> set[str]:
     return {site.org for site in sites if site.org in config.orgs} if config.sites else set(config.orgs)
 
 
-def _check_operation(key: str, route: Route, catalogue: Catalogue) -> Generator[Finding, None, policy.Route | None]:
+def _check_operation(key: str, route: Route, sources: Sources) -> Generator[Finding, None, policy.Route | None]:
     """Yield findings about the operation; return the compiled route when there is one."""
     where = f"{key}.upstream" if route.upstream is not None else f"{key}.match"
     for part, text in (("match", route.match), ("upstream", route.upstream)):
@@ -104,9 +105,9 @@ def _check_operation(key: str, route: Route, catalogue: Catalogue) -> Generator[
         except ValueError as fault:
             yield error(f"{key}.{part}", str(fault), "Write METHOD /path/{parameter}.")
             return None
-    operation = operation_of(route, catalogue)
+    operation = operation_of(route, sources.catalogue)
     if operation is None:
-        yield _unknown_operation(where, route, catalogue)
+        yield _unknown_operation(where, route, sources.catalogue, sources.beliefs)
         return None
     if operation.deprecated:
         yield warning(where, f"{operation.key} is deprecated by Genesys", "Look for its successor.")
@@ -123,13 +124,14 @@ def _check_operation(key: str, route: Route, catalogue: Catalogue) -> Generator[
         return None
 
 
-def _unknown_operation(where: str, route: Route, catalogue: Catalogue) -> Finding:
+def _unknown_operation(where: str, route: Route, catalogue: Catalogue, beliefs: Beliefs) -> Finding:
     method, _, template = (route.upstream or route.match).partition(" ")
     removed = catalogue.find_removed(method, template)
     if removed is not None:
         return error(where, f"{removed[0].key} was removed by Genesys in August 2026", f"Use {removed[1]}.")
-    if (instead := catalogue.find_believed(method, template)) is not None:
-        return error(where, f"{method} {template} never existed at Genesys", f"Set upstream to {instead}.")
+    if (belief := beliefs.of_template(method, template)) is not None:
+        remedy = f"{belief.truth} Set upstream to {belief.instead}."
+        return error(where, f"{method} {template} never existed at Genesys", remedy)
     near = [operation.key for operation in catalogue.nearest(method, template)]
     remedy = f"Near: {'; '.join(near)}." if near else "Look the operation up in the API Explorer."
     return error(where, f"{method} {template} is no operation of the Platform API", remedy)

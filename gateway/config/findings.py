@@ -5,10 +5,12 @@ Leaves the checks themselves to the `check_*` files and showing findings to the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.config import genesys
 from gateway.config.secrets import Secrets
+from gateway.policy.beliefs import Beliefs
 from gateway.policy.operations import Catalogue
 from gateway.policy.regions import RegionTable
 
@@ -33,6 +35,7 @@ class Sources:
     catalogue: Catalogue
     regions: RegionTable
     secrets: Secrets
+    beliefs: Beliefs = field(default_factory=genesys.beliefs)
 
 
 def error(key: str, message: str, remedy: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Reads the shipped facts about Genesys (regions, operations) once, for the pure rooms that reason about them.
+"""Reads the shipped facts about Genesys (regions, operations, beliefs) once, for the pure rooms that reason about them.
 
 Works alike in the source tree and in an installed wheel. Leaves all meaning to `gateway.policy`.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from gateway.policy.beliefs import Beliefs, parse_beliefs
 from gateway.policy.operations import Catalogue, parse_catalogue
 from gateway.policy.regions import Region, RegionTable, parse_regions
 
@@ -25,6 +26,12 @@ def region_table() -> RegionTable:
 def catalogue() -> Catalogue:
     """Return the catalogue of Platform API operations; read from the package once per process."""
     return parse_catalogue(_shipped("genesys-operations.json"))
+
+
+@cache
+def beliefs() -> Beliefs:
+    """Return what people believe about Genesys and is not so; read from the package once per process."""
+    return parse_beliefs(_shipped("beliefs.json"))
 
 
 def resolve_region(text: str) -> Region:

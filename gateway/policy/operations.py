@@ -24,24 +24,6 @@ REPLACEMENTS: Final[tuple[tuple[str, str], ...]] = (
 )
 """What stands in for the web chat operations removed in August 2026 (API version 10706), by the start of the path."""
 
-BELIEVED: Final[Mapping[str, str]] = {
-    "POST /api/v2/conversations/messaging/{}/close": "PATCH /api/v2/conversations/messages/{conversationId} with "
-    'body = {state = "disconnected"}',
-    "POST /api/v2/conversations/messages/{}/close": "PATCH /api/v2/conversations/messages/{conversationId} with "
-    'body = {state = "disconnected"}',
-    "POST /api/v2/messaging/conversations": "the gateway's own POST /sites/{site}/conversations",
-    "POST /api/v2/conversations/messaging": "the gateway's own POST /sites/{site}/conversations",
-    "POST /api/v2/conversations/messaging/guests": "the gateway's own POST /sites/{site}/session",
-    "POST /api/v2/conversations/messaging/{}/messages": "the gateway's own conversations over REST, or the socket",
-    "POST /api/v2/oauth/token": "the login host's /oauth/token, which the gateway calls by itself",
-    "POST /api/v2/oauth/guest/token": "the gateway's own POST /sites/{site}/session",
-    "DELETE /api/v2/conversations/{}/participants/{}": "DELETE /api/v2/conversations/{conversationId}",
-    "PATCH /api/v2/webmessaging/deployments/{}": "PUT /api/v2/webdeployments/deployments/{deploymentId}",
-    "GET /api/v2/me": "GET /api/v2/users/me",
-    "GET /api/v2/authorization/userinfo": "GET /api/v2/users/me",
-}
-"""Operations that circulate in forums and were never in the definition, with what does the work instead."""
-
 _CLIENT_CREDENTIALS_FAULTS: Final[Mapping[str, str]] = {
     "no": "Genesys' definition says that it is not valid with a client-credentials token",
     "needs-user-context": "it acts on a logged-in user, and a client-credentials token has none",
@@ -149,9 +131,17 @@ class Catalogue:
         found = (said for start, said in REPLACEMENTS if operation.template.startswith(start))
         return operation, next(found, "nothing")
 
-    def find_believed(self, method: str, template: str) -> str | None:
-        """Return what to use in place of a well-known invention, or None when this is not one."""
-        return BELIEVED.get(f"{method.upper()} {shape_of(template)}")
+    def removed_at(self, method: str, segments: tuple[str, ...]) -> tuple[Operation, str] | None:
+        """Return an operation that Genesys has removed from this path, that of this method first, and its stand-in."""
+        found = [
+            operation
+            for (_, shape), operation in self._removed.items()
+            if (parts := shape.strip("/").split("/"))
+            and len(parts) == len(segments)
+            and all(part in ("{}", segment) for part, segment in zip(parts, segments, strict=True))
+        ]
+        found.sort(key=lambda operation: operation.method != method)
+        return self.find_removed(found[0].method, found[0].template) if found else None
 
     def nearest(self, method: str, template: str, count: int = 3) -> tuple[Operation, ...]:
         """Return up to `count` live operations most like this one; the same path with another method comes first."""

@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from gateway.policy.operations import (
-    BELIEVED,
     Operation,
     client_credentials_fault,
     covers,
@@ -86,12 +85,15 @@ def test_every_removed_operation_names_its_replacement() -> None:
         assert found[1] != "nothing", key
 
 
-def test_no_believed_operation_is_real() -> None:
-    for key in BELIEVED:
-        method, _, template = key.partition(" ")
-        assert CATALOGUE.find(method, template) is None, key
-        assert CATALOGUE.find_believed(method.lower(), template) == BELIEVED[key]
-    assert CATALOGUE.find_believed("GET", "/api/v2/users/me") is None
+def test_a_removed_operation_is_found_by_the_path_that_is_called() -> None:
+    path = ("api", "v2", "widgets", "deployments", "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10")
+    found = CATALOGUE.removed_at("PUT", path)
+    assert found is not None
+    assert found[0].key == "PUT /api/v2/widgets/deployments/{deploymentId}"
+    other = CATALOGUE.removed_at("POST", path)
+    assert other is not None
+    assert other[0].template == found[0].template
+    assert CATALOGUE.removed_at("GET", ("api", "v2", "users", "me")) is None
 
 
 @pytest.mark.parametrize(
