@@ -35,7 +35,7 @@ from gateway.upstream.websocket import SocketRelay, SocketSettings, SocketSite
 from gateway.upstream.ws_caps import SocketCaps
 from gateway.upstream.ws_dial import SocketDialer
 from gateway.upstream.ws_handshake import accept_of
-from gateway.upstream.ws_types import GuestLogin, SocketBounds, SocketEnding, SocketOpening
+from gateway.upstream.ws_types import GuestLogin, SessionOpener, SocketBounds, SocketEnding, SocketOpening
 
 DEPLOYMENT = "5f0c1d6e-0000-4000-8000-0123456789ab"
 ORIGIN = "https://shop.example"
@@ -200,6 +200,7 @@ class Stage:
         self.rules = SiteRules("shop", "acme", DEPLOYMENT, OriginRules((parse_pattern(ORIGIN),)), RouteTable(()))
         self._caps, self._bounds, self._login = caps, bounds, login
         self.port = 0
+        self.sessions: SessionOpener | None = None
         self.relay: SocketRelay
         self._peers: list[Peer] = []
         self._visitors: list[Visitor] = []
@@ -215,7 +216,7 @@ class Stage:
         dialer = SocketDialer(os.urandom, timeout_s=2.0, settings=LegSettings(attempt_delay_s=1.0))
         self.relay = SocketRelay(
             self.settings, self.book, self.store, dialer, self.observer, self.clock,
-            entropy=os.urandom, login=self._login, jitter=lambda: 0.0,
+            entropy=os.urandom, login=self._login, sessions=self.sessions, jitter=lambda: 0.0,
         )  # fmt: skip
         handler = web.Server(self._handle, access_log=None)
         server = await asyncio.get_running_loop().create_server(handler, "127.0.0.1", 0)
@@ -333,9 +334,12 @@ async def stage(
     bounds: SocketBounds | None = None,
     login: GuestLogin | None = None,
     rules: SocketRules | None = None,
+    sessions: SessionOpener | None = None,
 ) -> AsyncIterator[Stage]:
     """A running stage."""
-    async with Stage(caps or SocketCaps(), bounds or SocketBounds(), login).running(rules) as running:
+    made = Stage(caps or SocketCaps(), bounds or SocketBounds(), login)
+    made.sessions = sessions
+    async with made.running(rules) as running:
         yield running
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from gateway import errors
-from gateway.policy.guests import Person
+from gateway.policy.frames import SocketGuest, SocketRules
+from gateway.policy.guests import GuestSession, Person
 from gateway.policy.handles import HandleKind, kind_of
 from gateway.upstream.ws_pair import SocketPair
-from gateway.upstream.ws_types import Initiator, SocketBounds
+from gateway.upstream.ws_types import Initiator, SocketBounds, SocketOpening
 from tests.upstream.socket_stage import (
     DEPLOYMENT,
     TOKEN,
     Peer,
     Script,
+    Stage,
     Visitor,
     message,
     name_of,
@@ -271,6 +275,107 @@ async def test_a_guest_has_one_pace_over_all_its_sockets() -> None:
         await first[1].hear()
         second[0].say(message("too fast"))
         assert (await second[0].hear_json())["class"] == "TooManyRequestsErrorMessage"
+
+
+async def test_a_flood_of_pings_closes_the_socket() -> None:
+    async with stage(bounds=SocketBounds(ping_s=2)) as on:
+        visitor, _ = await on.connect()
+        visitor.write(visitor.frame(9, b"") * 20)
+        for _ in range(20):
+            assert await visitor.hear_frame() == (10, b"")
+        visitor.write(visitor.frame(9, b""))
+        assert await visitor.hear_close() == (1008, "frame.rate_limited")
+        assert on.observer.refused == [errors.FRAME_RATE]
+
+
+class Broken:
+    """A login with a fault of ours in it."""
+
+    async def jwt_of(self, opening: object) -> str | None:
+        raise ZeroDivisionError
+
+
+async def test_a_fault_of_ours_closes_the_socket_and_holds_nothing_for_ever() -> None:
+    async with stage(login=Broken()) as on:
+        visitor, genesys = await on.connect(await on.admit(ANN))
+        visitor.say({"action": "configureAuthenticatedSession", "token": TOKEN, "deploymentId": DEPLOYMENT})
+        assert await visitor.hear_close() == (1011, "internal.error")
+        assert (await genesys.hear_close())[0] == 1000
+
+
+async def test_binary_frames_of_genesys_end_the_socket() -> None:
+    async with stage() as on:
+        visitor, genesys = await on.connect()
+        genesys.write(genesys.frame(2, b"binary"))
+        assert await visitor.hear_close() == (1011, "upstream.bad_answer")
+        assert (await genesys.hear_close())[0] == 1003
+
+
+async def test_pongs_and_frames_after_a_close_are_passed_over() -> None:
+    async with stage() as on:
+        visitor, genesys = await on.configured()
+        visitor.write(visitor.frame(10, b"unasked"))
+        visitor.say_close(1000)
+        visitor.say(message("after the close"))
+        assert await genesys.hear_close() == (1000, "")
+        genesys.say('{"class":"too late"}')
+        genesys.say_close(1000)
+        assert await visitor.hear_close() == (1000, "")
+        assert (await on.observer.ending()).messages_up == 1
+
+
+def derived(token: str) -> SocketGuest:
+    """The guest of a client's own token."""
+    return SocketGuest(str(uuid.uuid5(uuid.NAMESPACE_URL, token)))
+
+
+class Opener:
+    """Opens sessions for sockets that came without one, and notes it."""
+
+    def __init__(self) -> None:
+        self.on: Stage | None = None
+        self.opened: list[GuestSession] = []
+
+    async def open_session(self, opening: SocketOpening) -> GuestSession:
+        assert self.on is not None
+        self.opened.append((await self.on.admit()).session)
+        return self.opened[-1]
+
+
+async def anonymous(on: Stage) -> tuple[Visitor, Peer]:
+    """A configured socket without ticket."""
+    on.rules = replace(on.rules, anonymous_socket=True)
+    visitor = await on.knock()
+    genesys = await on.genesys()
+    await genesys.accept()
+    assert (await visitor.answer())[0] == 101
+    visitor.say({"action": "configureSession", "token": TOKEN, "deploymentId": DEPLOYMENT})
+    assert (await genesys.hear_json())["token"] == derived(TOKEN).upstream_token
+    return visitor, genesys
+
+
+async def test_a_socket_without_ticket_gets_a_session_when_it_asks_for_its_history() -> None:
+    opener = Opener()
+    async with stage(rules=SocketRules(DEPLOYMENT, derive_guest=derived), sessions=opener) as on:
+        opener.on = on
+        visitor, genesys = await anonymous(on)
+        for number in range(2):
+            genesys.say({"class": "JwtResponse", "code": 200, "body": {"jwt": f"a.b.{number}", "exp": on.clock() + 60}})
+            handle = (await visitor.hear_json())["body"]["jwt"]
+            history = await on.book.history_of(handle, "shop")
+            assert (history.jwt, history.session.id) == (f"a.b.{number}", opener.opened[0].id)
+        assert len(opener.opened) == 1
+
+
+async def test_a_socket_without_ticket_and_without_sessions_is_told_why_it_has_no_history() -> None:
+    async with stage(rules=SocketRules(DEPLOYMENT, derive_guest=derived)) as on:
+        visitor, genesys = await anonymous(on)
+        body = {"jwt": "a.b.c", "exp": on.clock() + 60}
+        genesys.say({"class": "JwtResponse", "code": 200, "body": body, "tracingId": "t1"})
+        answer = await visitor.hear_json()
+        assert answer["body"].startswith("session.missing")
+        assert answer["tracingId"] == "t1"
+        assert "a.b.c" not in str(answer)
 
 
 @pytest.mark.parametrize("script", scripts_of(globals()), ids=name_of)
