@@ -28,7 +28,7 @@ from gateway.observe.audit.encode import Encoder
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.keeper import Keeper
 from gateway.observe.audit.keys import signer_for
-from gateway.observe.audit.ledger import AuditWriteFailedError, Clock, Ledger
+from gateway.observe.audit.ledger import AuditWriteFailedError, Clock, Ledger, Written
 from gateway.observe.audit.pseudonyms import Agree, KeyRing
 from gateway.observe.audit.records import Record, sealing
 from gateway.observe.audit.segments import writer_name
@@ -83,6 +83,7 @@ class AuditLog:
         self._room_waiters = 0
         self._writer: Writer | None = None
         self._keeper: Keeper | None = None
+        self._early: list[Written] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
@@ -107,6 +108,9 @@ class AuditLog:
         self._writer = writer
         writer.start()
         self._keeper.start()
+        for written in self._early:
+            self._keeper.heard(written)
+        self._early.clear()
 
     def _begin(self) -> Writer:
         """Make directory, key and first segment, and declare the logs that ended without being closed. Blocking."""
@@ -314,5 +318,8 @@ class AuditLog:
                     grant.future.set_exception(batch.error)
         if self._room_waiters:
             self._room.set()
-        if self._keeper is not None and batch.written is not None:
-            self._keeper.heard(batch.written)
+        if batch.written is not None:
+            if self._keeper is None:
+                self._early.append(batch.written)
+            else:
+                self._keeper.heard(batch.written)

@@ -12,7 +12,7 @@ def test_every_field_of_an_action_exists_and_is_not_a_common_one() -> None:
 def test_refusals_are_class_c_and_grants_are_class_a() -> None:
     classes = {row.name: row.failure_class for row in ACTIONS.values()}
     for row in ACTIONS.values():
-        assert (row.failure_class == "C") == ("denied" in row.type and "access" in row.type or row.name in
+        assert (row.failure_class == "C") == (("denied" in row.type and "access" in row.type) or row.name in
                                               ("session.denied", "token.refused")), row.name  # fmt: skip
     assert {classes[name] for name in ("session.issued", "token.minted", "config.loaded", "admin.action")} == {"A"}
     assert {classes[name] for name in ("proxy.allowed", "ws.opened", "ws.closed", "session.ended")} == {"B"}

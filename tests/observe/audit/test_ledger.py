@@ -63,10 +63,10 @@ def always(operation: str, error: int) -> Callable[[str], None]:
 
 def request_ids(made: Made) -> list[str]:
     """Every request id that verifies, in order, as a reader finds it."""
+    import orjson
+
     from gateway.observe.audit.plan import plan_of
     from gateway.observe.audit.prune import _valid_lines
-
-    import orjson
 
     steps = plan_of(made.segments).steps
     documents = [orjson.loads(line) for step in steps for line in _valid_lines(step)]

@@ -1,6 +1,6 @@
 """Twenty refusals of a kind and network, then one a second; the rest is counted."""
 
-from gateway.observe.audit.suppression import BURST, MAX_BUCKETS, MAX_CLIENTS, WINDOW_S, Suppressor, Summary
+from gateway.observe.audit.suppression import BURST, MAX_BUCKETS, MAX_CLIENTS, WINDOW_S, Summary, Suppressor
 
 
 def test_a_burst_then_one_a_second() -> None:

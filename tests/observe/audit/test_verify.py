@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from gateway.observe.audit import records
+from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.findings import Report
 from gateway.observe.audit.ledger import validity
 from gateway.observe.audit.notes import FOREVER
 from gateway.observe.audit.records import sealing
 from gateway.observe.audit.recovery import find_remains
-from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.verify import verify
 from tests.observe.audit.making import START, Hand, Made, key, lines_of, settings_for, trusting
 
