@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
+import uvloop
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from gateway import errors
 from gateway.errors import Refusal
@@ -31,11 +41,18 @@ class Shout(asyncio.Protocol):
 @asynccontextmanager
 async def served(
     handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    certificate: Path | None = None,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, web.Server]]:
     """A client connected to an aiohttp server with this handler."""
     server = web.Server(handler, access_log=None)
-    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection("127.0.0.1", listening.sockets[0].getsockname()[1])
+    ours = theirs = None
+    if certificate is not None:
+        ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ours.load_cert_chain(certificate)
+        theirs = ssl.create_default_context(cafile=str(certificate))
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=ours)
+    port = listening.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
     try:
         yield reader, writer, server
     finally:
@@ -98,3 +115,44 @@ async def test_a_client_that_has_gone_is_not_written_to() -> None:
         await arrived.wait()
         writer.transport.abort()
         assert (await asyncio.wait_for(outcome, 2)).reason is errors.CLIENT_GONE
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 with its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return path
+
+
+async def shout_over_tls(certificate: Path) -> None:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return take_over(request, b"HTTP/1.1 101 Go\r\n\r\n", Shout)[0]
+
+    async with served(handle, certificate) as (reader, writer, server):
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"x" * 100_000)
+        assert await reader.readexactly(100_000) == b"X" * 100_000
+        assert len(server.connections) == 0
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_own_tls_makes_no_difference(loop: Callable[[], asyncio.AbstractEventLoop], certificate: Path) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(shout_over_tls(certificate))
