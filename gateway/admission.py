@@ -93,6 +93,8 @@ class Admissions:
         desk = self._desks(site)
         visitor, failed = await self._visitor(desk, token, issuer, trail)
         admission = await self._guestbook.admit(desk.book, handle, _person(visitor), failed)
+        if failed is not None:
+            self._gate.refused(failed, trail)  # on record, though the visitor goes on as nobody
         trail.issuer = visitor.kind if visitor is not None else admission.session.issuer or "anonymous"
         trail.caller = Guest(admission.session)
         trail.who = None
@@ -137,7 +139,6 @@ class Admissions:
         except Refusal as refusal:
             if desk.on_failure != "anonymous" or not refusal.code.startswith("visitor."):
                 raise
-            self._gate.refused(refusal, trail)  # the failed proof is on record; the visitor goes on as nobody
             return None, refusal
 
     async def _proved(self, desk: SiteDesk, token: str, issuer: str | None, trail: Trail) -> Visitor:

@@ -135,3 +135,11 @@ async def test_a_body_of_another_shape_is_refused(stack: Stack, body: dict[str, 
 
 async def test_an_unknown_issuer_name_is_refused(stack: Stack) -> None:
     assert await refused(stack, visitor_token=visitor_token(), issuer="okta") == (401, "visitor.unknown_issuer")
+
+
+async def test_a_failed_proof_never_goes_on_under_somebody_elses_verified_session(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path, {"sites.shop.visitors.on_failure": "anonymous"}) as stack:
+        ada = await stack.session(visitor_token())
+        found = await refused(stack, bearer=ada["session_token"], visitor_token=visitor_token("grace", exp=1_000))
+        assert found == (401, "visitor.expired")
+        assert (await stack.actions()).count("session.denied") == 1
