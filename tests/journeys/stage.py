@@ -28,6 +28,7 @@ from gateway.demo.shop import Shop, ShopSettings, running_shop
 from gateway.mock.default_world import default_world
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.observe.audit import records
+from tests.journeys.tap import Tap, tapped
 
 SITE = "shop"
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -58,6 +59,7 @@ class Stage:
     shop: Shop
     stranger: Shop
     flags: dict[str, object]
+    tap: Tap
     clock: MovableClock = field(default_factory=MovableClock)
     run: Running | None = None
     _gateway: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -70,8 +72,8 @@ class Stage:
 
     @property
     def url(self) -> str:
-        """The public address."""
-        return self.gateway.url
+        """The public address, which is that of the wire tap before the gateway."""
+        return f"http://127.0.0.1:{self.tap.port}"
 
     @property
     def origin(self) -> str:
@@ -142,7 +144,7 @@ def free_ports(count: int) -> list[int]:
 @asynccontextmanager
 async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
     """Run everything for the length of the block. `flags`: configuration keys, double underscores for dots."""
-    public, admin, shop_port, stranger_port = free_ports(4)
+    public, listen, admin, shop_port, stranger_port = free_ports(5)
     changes = {name.replace("__", "."): value for name, value in flags.items()}
     async with AsyncExitStack() as stack:
         world = default_world()
@@ -152,7 +154,7 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
         stranger = await stack.enter_async_context(_shop(stranger_port, public, admin, mock))
         ends = mock.endpoints
         own = {
-            "server.listen": f"127.0.0.1:{public}",
+            "server.listen": f"127.0.0.1:{listen}",
             "server.public_url": f"http://127.0.0.1:{public}",
             "server.drain_s": 1.0,
             "admin.listen": f"127.0.0.1:{admin}",
@@ -161,7 +163,8 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
             **{f"orgs.acme.endpoints.{name}": getattr(ends, name) for name in ("login", "api", "cdn", "apps")},
             "orgs.acme.endpoints.webmessaging": ends.webmessaging,
         }
-        stage = Stage(directory, mock, shop, stranger, {**own, **changes})
+        tap = await stack.enter_async_context(tapped(public, listen))
+        stage = Stage(directory, mock, shop, stranger, {**own, **changes}, tap)
         stack.push_async_callback(stage.stop)
         await stage.start()
         yield stage
@@ -176,5 +179,6 @@ def _shop(port: int, public: int, admin: int, mock: RunningMock) -> AbstractAsyn
             metrics_url=f"http://127.0.0.1:{admin}/metrics",
             audit_url=f"http://127.0.0.1:{admin}/audit",
             mock_url=f"{mock.endpoints.control}/",
+            files_url=f"{mock.endpoints.upload}/",
         )
     )

@@ -48,8 +48,14 @@ class Window:
 
     def _listen(self, socket: WebSocket) -> None:
         self.received.append(socket.url)
-        socket.on("framereceived", self.received.append)
-        socket.on("framesent", self.sent.append)
+        socket.on("framereceived", self._hear_frame)
+        socket.on("framesent", self._see_frame)
+
+    def _hear_frame(self, data: str | bytes) -> None:
+        self.received.append(data)
+
+    def _see_frame(self, data: str | bytes) -> None:
+        self.sent.append(data)
 
     async def everything(self) -> bytes:
         """All that came to the browser, and all that it sent, in one piece."""
