@@ -63,6 +63,7 @@ class Metrics:
         self.http_requests_in_flight = self._gauge("gateway_http_requests_in_flight")
         self.proxy_overhead = self._histogram("gateway_proxy_overhead_seconds")
         self.refusals = self._counter("gateway_refusals_total")
+        self.beliefs = self._counter("gateway_beliefs_total")
         self.event_loop_lag = self._histogram("gateway_event_loop_lag_seconds")
         self.build_info = self._gauge("gateway_build_info")
 

@@ -6,6 +6,7 @@ Data only. A metric that is not in this table does not exist; docs/metrics.md is
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from gateway.config import genesys
 from gateway.errors import REASONS
 from gateway.observe.audit.actions import ACTIONS
 
@@ -61,8 +62,9 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "beacon_kind": ("widget_error", "legacy_call", "csp", "login", "other"),
     "event": tuple(ACTIONS),
     "suppressible": tuple(row.name for row in ACTIONS.values() if row.failure_class == "C"),
+    "finding_code": ("visitor.lifetime_too_long", "visitor.expired"),
     "refusal_code": tuple(REASONS), "class_of_proof_key": ("current", "previous"),
-    "reload_result": ("ok", "rejected"),
+    "reload_result": ("ok", "rejected"), "belief": tuple(genesys.beliefs().by_id),
     "oauth_grant": ("code_minted", "code_redeemed", "id_token_minted", "refreshed", "backend_handle", "token_exchange",
                     "revoked", "replay_revoked"),
 }  # fmt: skip
@@ -125,6 +127,9 @@ TABLE: Final = (
     Row("gateway_visitor_key_uses_total", "counter",
         "Proofs accepted by which of an issuer's keys: shows when the old one is idle.",
         (("site", "site"), ("key", "class_of_proof_key"))),
+    Row("gateway_visitor_findings_total", "counter",
+        "Proofs accepted although they break a lifetime rule, because their issuer is report_only.",
+        (("site", "site"), ("code", "finding_code"))),
     Row("gateway_origin_checks_total", "counter", "Origins checked.", (("result", "origin_result"),), create_all=True),
     Row("gateway_sessions_issued_total", "counter", "Guest sessions given out.", (("method", "method_of_proof"),),
         create_all=True),
@@ -170,6 +175,8 @@ TABLE: Final = (
     Row("gateway_audit_verify_last_success_timestamp_seconds", "gauge", "When this node's log was last found intact."),
     Row("gateway_audit_verify_failures_total", "counter", "Findings of the self-check.", (("kind", "verify_kind"),),
         create_all=True),
+    Row("gateway_beliefs_total", "counter", "Calls that show a belief about Genesys that is not so.",
+        (("belief", "belief"),)),
     Row("gateway_event_loop_lag_seconds", "histogram", "How late the event loop ran a timer.", (), B2),
     Row("gateway_metric_label_overflow_total", "counter", "Label values that were not in their closed set.",
         (("metric", "metric"),)),

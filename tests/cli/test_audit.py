@@ -112,7 +112,8 @@ def test_an_anchor_that_cannot_be_fetched_is_unreachable(log: Log) -> None:
 
 @pytest.mark.parametrize(
     ("words", "count"),
-    [([], 5), (["--action", "session.issued"], 1), (["--subject", "ann", "--site", "shop"], 2), (["--subject", "bob", "--site", "shop"], 0),
+    [([], 5), (["--action", "session.issued"], 1), (["--subject", "ann", "--site", "shop"], 2), (["--subject", "bob",
+        "--site", "shop"], 0),
      (["--reason", "route.not_allowed"], 1), (["--since", "2026-11-18T11:06:41"], 1), (["--limit", "2"], 2)],
 )  # fmt: skip
 def test_query_finds_what_was_asked(log: Log, words: list[str], count: int) -> None:
@@ -166,7 +167,8 @@ def test_stats_by_group_and_bucket(log: Log) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["stats", "--by", "nothing"], ["stats", "--bucket", "5x"], ["stats", "--bucket", "0s"], ["query", "--since", "soon"],
+    [["stats", "--by", "nothing"], ["stats", "--bucket", "5x"], ["stats", "--bucket", "0s"], ["query", "--since",
+    "soon"],
      ["query", "--subject", "ann"], ["hash", "  "]],
 )  # fmt: skip
 def test_wrong_words_are_usage(log: Log, words: list[str]) -> None:

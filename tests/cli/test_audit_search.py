@@ -1,11 +1,12 @@
 """Searches from the command line that need no key, and following a log that grows."""
 
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import audit_search
 from gateway.cli.audit import audit_group
 from tests.observe.audit.making import Made
 
@@ -22,12 +23,12 @@ def test_an_auditors_copy_can_be_searched_without_a_key(tmp_path: Path) -> None:
 
 def test_following_shows_what_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Made(tmp_path).add(2)
-    turns = iter([lambda: made.add(1), lambda: made.add(2)])
+    turns: Iterator[Callable[[], Made]] = iter([lambda: made.add(1), lambda: made.add(2)])
 
     def sleep(seconds: float) -> None:
         next(turns)()
 
-    monkeypatch.setattr(audit_search.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     words = [
         "query",
         "--dir",

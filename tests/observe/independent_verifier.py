@@ -36,7 +36,9 @@ class Key(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was found: verdict, tampering by writer as (kind, first record, last record), kinds that leave it unproved."""
+    """What was found: verdict, tampering by writer as (kind, first record, last record), kinds that leave it
+    unproved.
+    """
 
     verdict: str
     tampering: dict[str, tuple[str, int, int]]
@@ -93,7 +95,9 @@ def _b64(text: str) -> bytes:
 
 
 def _open(note: str, keys: list[Key]) -> tuple[list[str], Key | None, bool]:
-    """The text's lines, the key that signed, and whether a key of the signer's name is known; raises ValueError, InvalidSignature."""
+    """The text's lines, the key that signed, and whether a key of the signer's name is known;
+    raises ValueError, InvalidSignature.
+    """
     text, gap, tail = note.rpartition("\n\n")
     if not gap or not tail.endswith("\n"):
         raise ValueError("no note")
@@ -190,7 +194,7 @@ def _heads(
         try:
             lines, key, _ = _open(note, keys)
         except (ValueError, InvalidSignature):
-            key = None
+            lines, key = [], None
         if key is None:
             if is_anchor:
                 unproved.add("UNKNOWN_KEY")

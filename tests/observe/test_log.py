@@ -44,7 +44,7 @@ def test_a_line_has_ecs_names_and_says_who_speaks(stream: io.StringIO) -> None:
     )
     assert (line["service.name"], line["service.node.name"]) == ("gateway", "gw1")
     assert line["@timestamp"].endswith("Z")
-    assert list(line)[0] == "@timestamp"
+    assert next(iter(line)) == "@timestamp"
 
 
 def test_the_request_id_is_in_every_line_inside_and_none_outside(stream: io.StringIO) -> None:

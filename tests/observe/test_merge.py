@@ -28,7 +28,7 @@ def test_each_sample_says_its_worker_and_families_stay_together() -> None:
 
 def test_exemplars_survive() -> None:
     parts = {str(n): worker(1).exposition(OPENMETRICS)[0] for n in range(2)}
-    samples = [sample for family in parse_openmetrics(merge_expositions(parts).decode()) for sample in family.samples]
+    samples = [sample for family in parse_openmetrics(merge_expositions(parts).decode()) for sample in family.samples]  # type: ignore[no-untyped-call]  # no annotations there
     assert [(sample.labels["worker"], sample.exemplar.labels) for sample in samples if sample.exemplar] == [
         ("0", {"trace_id": "b" * 32}), ("1", {"trace_id": "b" * 32}),
     ]  # fmt: skip

@@ -92,7 +92,7 @@ def test_both_formats_can_be_read_again() -> None:
     assert {family.name for family in parse_text(text.decode())} >= {"gateway_http_requests"}
     text, content_type = metrics.exposition(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text")
-    samples = [sample for family in parse_openmetrics(text.decode()) for sample in family.samples]
+    samples = [sample for family in parse_openmetrics(text.decode()) for sample in family.samples]  # type: ignore[no-untyped-call]  # no annotations there
     assert [sample.exemplar.labels for sample in samples if sample.exemplar] == [{"trace_id": "a" * 32}]
     assert not [sample.name for sample in samples if sample.name.endswith("_created")]
 

@@ -6,7 +6,6 @@ ledger.py. Rule: a grant that could not be recorded is not given; a refusal is g
 """
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -37,7 +36,6 @@ from gateway.observe.audit.suppression import WINDOW_S, Suppressor
 from gateway.observe.audit.writer import Batch, Grant, Writer
 from gateway.observe.metrics import Metrics
 
-_log: Final = logging.getLogger("gateway.audit")
 _REFUSALS_SHARE: Final = 0.25  # of the queue: refusals, whose volume an attacker chooses, leave room for the rest
 _REFUSALS_BYTES_SHARE: Final = 0.10  # of the day's bytes, once there are more than the floor
 _REFUSALS_BYTES_FLOOR: Final = 16 * 1024 * 1024

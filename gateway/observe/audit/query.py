@@ -87,7 +87,9 @@ def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
 
 
 def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Ranked]:
-    """Yield one writer's records in their own order, each with the latest time seen so far: clocks and queues may step back."""
+    """Yield one writer's records in their own order, each with the latest time seen so far:
+    clocks and queues may step back.
+    """
     latest = ""
     plan = plan_of(segments)
     ends = {step.segment: step.end for step in plan.steps}

@@ -168,7 +168,9 @@ class Walk:
             self.report.is_closed = _CLOSED in line
 
     def _hold_against_anchor(self, size: int, root: bytes) -> None:
-        """A signed head from elsewhere: either the log had this root, and so much is proved, or there are two histories."""
+        """A signed head from elsewhere: either the log had this root, and so much is proved, or there are two
+        histories.
+        """
         if self._anchors[size] != root:
             detail = f"another history of the first {size} records was witnessed"
             raise _StopError(self._finding("FORKED", detail, self.report.sealed_size, size - 1))

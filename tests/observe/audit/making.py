@@ -1,4 +1,6 @@
-"""Small audit logs for tests: written by the real ledger, with a clock that is set by hand and keys that never change."""
+"""Small audit logs for tests: written by the real ledger, with a clock that is set by hand and keys that never
+change.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -65,8 +67,10 @@ class Hand:
 def use(number: int, at: float = START) -> Record:
     """A record of the data path."""
     return records.proxy_allowed(
-        at=at, who=records.subject(site="shop", client_ip="192.0.2.7", user="p202611:" + "0" * 24), request_id=f"r{number}",
-        route="close", method="POST", path="/close/{id}", status=200, request_bytes=number, response_bytes=9, region="eu-west-1",
+        at=at, who=records.subject(site="shop", client_ip="192.0.2.7", user="p202611:" + "0" * 24),
+        request_id=f"r{number}",
+        route="close", method="POST", path="/close/{id}", status=200, request_bytes=number, response_bytes=9,
+        region="eu-west-1",
         responder="upstream", duration_s=0.01, upstream_s=0.009,
     )  # fmt: skip
 

@@ -37,7 +37,8 @@ async def store(tmp_path: Path) -> AsyncIterator[StoreAnchor]:
     binary = shutil.which("redis-server")
     assert binary is not None
     path = tmp_path / "redis.sock"
-    process = subprocess.Popen(
+    process = await asyncio.to_thread(
+        subprocess.Popen,
         [binary, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"],
         stdout=subprocess.DEVNULL,
     )

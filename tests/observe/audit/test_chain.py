@@ -33,7 +33,8 @@ def test_a_sealed_line_is_cut_into_head_and_note() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [HEAD + b"}", LINE[:-1], LINE + b" ", HEAD + NOTE_KEY + b' "a"}', HEAD + NOTE_KEY + b'"\\u0061"}', HEAD + NOTE_KEY + b"1}",
+    [HEAD + b"}", LINE[:-1], LINE + b" ", HEAD + NOTE_KEY + b' "a"}', HEAD + NOTE_KEY + b'"\\u0061"}', HEAD +
+    NOTE_KEY + b"1}",
      HEAD + NOTE_KEY + b'"a","x":"y"}', HEAD + NOTE_KEY + b'"a\xff"}'],
 )  # fmt: skip
 def test_any_other_spelling_is_none(line: bytes) -> None:

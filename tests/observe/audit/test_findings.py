@@ -7,7 +7,8 @@ from gateway.observe.audit.findings import SEVERITY, Finding, Report, WriterRepo
 
 @pytest.mark.parametrize(
     ("kinds", "verdict", "code"),
-    [([], "intact", 0), (["PRUNED", "LIVE"], "intact", 0), (["UNSEALED_TAIL", "PRUNED"], "unproved", 6), (["NO_ANCHOR", "GAP"], "tampered", 5)],
+    [([], "intact", 0), (["PRUNED", "LIVE"], "intact", 0), (["UNSEALED_TAIL", "PRUNED"], "unproved", 6),
+        (["NO_ANCHOR", "GAP"], "tampered", 5)],
 )  # fmt: skip
 def test_the_worst_finding_decides(kinds: list[str], verdict: str, code: int) -> None:
     writer = WriterReport("w", first=2, size=5, findings=[Finding(kind, "w", "") for kind in kinds])

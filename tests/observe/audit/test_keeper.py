@@ -1,4 +1,6 @@
-"""The tasks around the log: anchors hear the newest checkpoint, peers are witnessed, failures are counted and delay nothing."""
+"""The tasks around the log: anchors hear the newest checkpoint, peers are witnessed, failures are counted and delay
+nothing.
+"""
 
 import asyncio
 from collections.abc import Sequence

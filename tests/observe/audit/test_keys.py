@@ -25,7 +25,8 @@ def other_pem() -> bytes:
 
 @pytest.mark.parametrize(
     ("pem", "name", "says"),
-    [(b"", "a", "no unencrypted PEM"), (b"x", "a", "no unencrypted PEM"), (other_pem(), "a", "not an Ed25519"), (pem_of(1), "a b", "key name"),
+    [(b"", "a", "no unencrypted PEM"), (b"x", "a", "no unencrypted PEM"), (other_pem(), "a", "not an Ed25519"),
+        (pem_of(1), "a b", "key name"),
      (pem_of(1), "a+b", "key name")],
 )  # fmt: skip
 def test_what_is_no_key_is_refused_with_a_remedy(pem: bytes, name: str, says: str) -> None:

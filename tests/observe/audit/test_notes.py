@@ -18,7 +18,8 @@ from tests.observe.audit.making import key, signer
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 NOTE = (
     "This is an example message.\n\n"
-    "\u2014 example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
+    "\u2014 example.com/foo "
+    "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
 )
 TEXT = Checkpoint("test/gw1-x", 7, bytes(range(32)), ("more",)).text()
 
@@ -60,9 +61,11 @@ def test_no_byte_of_a_note_may_change(offset: int) -> None:
     ("note", "kind"),
     [
         ("", "MALFORMED"), ("x\n", "MALFORMED"), (TEXT, "MALFORMED"), (signer().sign(TEXT)[:-1], "MALFORMED"),
-        (signer().sign(TEXT).replace("\u2014", "-"), "MALFORMED"), (signer().sign(TEXT) + signer().sign(TEXT).rpartition("\n\n")[2] * 16, "MALFORMED"),
+        (signer().sign(TEXT).replace("\u2014", "-"), "MALFORMED"),
+        (signer().sign(TEXT) + signer().sign(TEXT).rpartition("\n\n")[2] * 16, "MALFORMED"),
         (signer(2, "test/gw1").sign(TEXT), "UNKNOWN_KEY"), (TEXT + "\n\u2014 a+b AAAAAAAA\n", "MALFORMED"),
-        (TEXT + "\n\u2014 a AAAA\n", "MALFORMED"), (TEXT + "\n\u2014 a \n", "MALFORMED"), ("a\tb\n\n\u2014 a AAAAAAAA\n", "MALFORMED"),
+        (TEXT + "\n\u2014 a AAAA\n", "MALFORMED"), (TEXT + "\n\u2014 a \n", "MALFORMED"),
+        ("a\tb\n\n\u2014 a AAAAAAAA\n", "MALFORMED"),
     ],
 )  # fmt: skip
 def test_notes_that_are_refused(note: str, kind: str) -> None:
@@ -80,7 +83,8 @@ def test_only_clean_text_is_signed(text: str) -> None:
         signer().sign(text)
 
 
-@pytest.mark.parametrize("text", ["a\n1\n", f"a\n01\n{b64(bytes(32))}\n", f"a\n-1\n{b64(bytes(32))}\n", f"a\n1\n{b64(bytes(31))}\n",
+@pytest.mark.parametrize("text", ["a\n1\n", f"a\n01\n{b64(bytes(32))}\n", f"a\n-1\n{b64(bytes(32))}\n",
+    f"a\n1\n{b64(bytes(31))}\n",
                                   f"a\n1\n{b64(bytes(32))}\n\nx\n", f"a\nx\n{b64(bytes(32))}\n"])  # fmt: skip
 def test_texts_that_are_no_checkpoint(text: str) -> None:
     with pytest.raises(NoteError):

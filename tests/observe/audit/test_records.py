@@ -21,13 +21,15 @@ WHO = subject(site="shop", client_ip="192.0.2.77", client_ref="c20261118:" + "a"
 SAMPLES: dict[str, Any] = {
     "at": START, "who": WHO, "expires_at": START + 60, "session_ref": "h:" + "d" * 32, "token_ref": "h:" + "e" * 32,
     "reason": "logout", "status": 200, "duration_s": 0.5, "upstream_s": 0.4, "request_bytes": 1, "response_bytes": 2,
-    "responder": "gateway", "scopes": ["b", "a"], "attempts": 2, "code": 1000, "initiator": "client", "messages": 3, "bytes_": 4,
+    "responder": "gateway", "scopes": ["b", "a"], "attempts": 2, "code": 1000, "initiator": "client", "messages":
+    3, "bytes_": 4,
     "sha256": "0" * 64, "version": 1, "config_sha256": "0" * 64, "changed_keys": ["a.b"], "keys": ["a.b"], "pid": 7,
     "predecessors": ["x"], "count": 3,
 }  # fmt: skip
 MAKERS = [
     getattr(records, name) for name in dir(records)
-    if inspect.isfunction(getattr(records, name)) and inspect.signature(getattr(records, name)).return_annotation is Record
+    if inspect.isfunction(getattr(records, name)) and inspect.signature(getattr(records, name)).return_annotation is
+    Record
     and name not in ("sealing", "_record")
 ]  # fmt: skip
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -71,9 +73,11 @@ def test_an_address_loses_its_host_part(address: str, cut: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("https://shop.example", "https://shop.example"), ("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202eevil", "\\u202eevil"),
+    [("https://shop.example", "https://shop.example"), ("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202eevil",
+        "\\u202eevil"),
      ("\ud800", "\\ud800"), ("caf\u00e9", "caf\u00e9"), ("a" * 300, "a" * 255), ("\x7f", "\\x7f"),
-     ("https://u:p@h/x?token=abc", "https://[redacted]@h/x?[redacted]"), ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.AAAA", "[jwt]")],
+     ("https://u:p@h/x?token=abc", "https://[redacted]@h/x?[redacted]"), ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.AAAA",
+         "[jwt]")],
 )  # fmt: skip
 def test_foreign_text_is_one_clean_line(text: str, shown: str) -> None:
     assert clean(text) == shown

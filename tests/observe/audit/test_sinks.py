@@ -1,4 +1,6 @@
-"""Further places get the same bytes, best effort: a TLS syslog server and an HTTP server, both real; drops are counted."""
+"""Further places get the same bytes, best effort: a TLS syslog server and an HTTP server, both real;
+drops are counted.
+"""
 
 import asyncio
 import ssl

@@ -8,7 +8,8 @@ from tests.observe.audit.making import START
 
 @pytest.mark.parametrize(
     ("text", "at"),
-    [("2026-11-18T11:06:40Z", START), ("2026-11-18T11:06:40", START), ("2026-11-18T12:06:40+01:00", START), ("90m", START - 5400),
+    [("2026-11-18T11:06:40Z", START), ("2026-11-18T11:06:40", START), ("2026-11-18T12:06:40+01:00", START), ("90m",
+        START - 5400),
      ("2d", START - 172_800), ("2026-11-18", START - 40_000)],
 )  # fmt: skip
 def test_forms_that_are_read(text: str, at: float) -> None:

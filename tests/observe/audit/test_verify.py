@@ -1,4 +1,6 @@
-"""What writers say about each other, and what is known from outside: rotation, faults, crashes, peers, pruning, new keys."""
+"""What writers say about each other, and what is known from outside:
+rotation, faults, crashes, peers, pruning, new keys.
+"""
 
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.findings import Report
 from gateway.observe.audit.ledger import validity
 from gateway.observe.audit.notes import FOREVER
-from gateway.observe.audit.records import sealing
+from gateway.observe.audit.records import Value, sealing
 from gateway.observe.audit.recovery import find_remains
 from gateway.observe.audit.verify import verify
 from tests.observe.audit.making import START, Hand, Made, key, lines_of, settings_for, trusting
@@ -109,6 +111,7 @@ def test_a_crashed_log_that_a_later_writer_declared_is_proved(tmp_path: Path) ->
 @pytest.mark.parametrize(("change", "kind"), [("cut", "TRUNCATED"), ("longer", "FORKED"), ("edit", "FORKED")])
 def test_a_crashed_log_that_changed_after_it_was_declared_is_tampered(tmp_path: Path, change: str, kind: str) -> None:
     crashed = Made(tmp_path).add(3, seconds=0.01)
+    longer = b""
     if change == "longer":
         before = len(crashed.path.read_bytes())
         crashed.add(1, seconds=0.01)
@@ -159,7 +162,11 @@ def test_strict_wants_an_anchor(tmp_path: Path) -> None:
 
 def test_the_old_key_leads_to_the_new_one(tmp_path: Path) -> None:
     begins, ends = validity(START, FOREVER)
-    fields = {"gateway.key.next_vkey": key(2).vkey, "gateway.key.not_before": begins, "gateway.key.not_after": ends}
+    fields: dict[str, Value] = {
+        "gateway.key.next_vkey": key(2).vkey,
+        "gateway.key.not_before": begins,
+        "gateway.key.not_after": ends,
+    }
     Made(tmp_path, tag=b"\0\0\0\1").write([sealing("audit.key", START, fields)]).close()
     Made(tmp_path, tag=b"\0\0\0\2", seed=2, hand=Hand(START + 60)).add(3).close()
     assert verify([tmp_path], trusting(key(1))).verdict == "intact"
@@ -172,7 +179,12 @@ def test_a_new_key_that_the_old_one_did_not_name_is_refused(tmp_path: Path) -> N
 
 
 def test_declared_gaps_and_summaries_are_information(tmp_path: Path) -> None:
-    gap = {"gateway.gap.count": 5, "gateway.gap.first": "a", "gateway.gap.last": "b", "event.reason": "queue_full"}
+    gap: dict[str, Value] = {
+        "gateway.gap.count": 5,
+        "gateway.gap.first": "a",
+        "gateway.gap.last": "b",
+        "event.reason": "queue_full",
+    }
     Made(tmp_path).write([sealing("audit.gap", START, gap), records.gateway_stopping(at=START, pid=1)]).close()
     report = verify([tmp_path], trusting())
     assert (report.verdict, kinds(report)) == ("intact", ["GAP_DECLARED"])
