@@ -284,6 +284,16 @@ ROUTE_UNKNOWN = _reason(
     "No configured route matches this method and path.",
     "Add a [[routes]] entry; `gateway explain` shows the nearest ones.",
 )  # fmt: skip
+ROUTE_BELIEVED = _reason(
+    "route.never_existed", 404, "Genesys has no such operation",
+    "The path circulates in forums, and was never in the definition of the Platform API.",
+    "docs/credentials.md lists what people believe, and what does the work.",
+)  # fmt: skip
+ROUTE_REMOVED = _reason(
+    "route.removed", 410, "Operation removed by Genesys",
+    "The operation belonged to the legacy Web Chat, which Genesys removed in August 2026.",
+    "docs/credentials.md lists what stands in for it.",
+)  # fmt: skip
 ROUTE_CALLER = _reason(
     "route.caller_not_allowed", 403, "Caller not allowed on this route",
     "The route does not list this kind of caller, or the backend does not list the route or site.",

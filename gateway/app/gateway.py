@@ -21,6 +21,7 @@ from gateway.app.own_keys import own_key
 from gateway.app.ruleset import make_ruleset
 from gateway.app.scripts import render_scripts, static_dir
 from gateway.app.stores import make_store
+from gateway.config import genesys
 from gateway.config.compile import Compiled
 from gateway.errors import Refusal
 from gateway.gate import Gate
@@ -49,6 +50,7 @@ from gateway.upstream.tokens import TokenBroker
 from gateway.upstream.websocket import SocketRelay
 from gateway.upstream.ws_dial import SocketDialer
 from gateway.web.assets import Assets
+from gateway.web.beliefs import BeliefDesk
 from gateway.web.bootstrap import Bootstrap
 from gateway.web.callers import Callers
 from gateway.web.front import Front
@@ -102,6 +104,7 @@ class Gateway:
             entropy=entropy,
             clock=clock,
         )
+        self.beliefs = BeliefDesk(genesys.beliefs(), genesys.catalogue(), self.metrics)
         self.token_watch = TokenWatch(self.metrics, self.gate, clock)
         self._legs: dict[tuple[str, str], HttpLeg] = {}
         self._desks: dict[str, LoginDesk] = {}
@@ -143,7 +146,9 @@ class Gateway:
         clock = self.surroundings.clock
         callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
         sessions = Sessions(self.admissions, self.guestbook, callers, self.gate, self.metrics, clock)
-        proxy = RestProxy(callers, self.gate, lambda: self.relay, self.throttle, self.metrics)
+        proxy = RestProxy(
+            callers, self.gate, lambda: self.relay, self.throttle, self.metrics, self.beliefs.note_headers
+        )
         bootstrap = Bootstrap(self.assets)
         oauth = OAuth(
             lambda: self.provider, self._deployment, self.admissions, self.guestbook, callers, self.gate, clock
@@ -156,11 +161,13 @@ class Gateway:
             "beacon": sessions.beacon,
             "rest_proxy": proxy.handle,
             "websocket": GuestSocket(sockets, self.guestbook, self.gate, self.metrics).handle,
-            "oauth_token": oauth.token,
+            "oauth_token": self.beliefs.at_token_endpoint(oauth.token),
             "oidc": oauth.oidc,
             "auth_code": oauth.auth_code,
         }
-        return Front(self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit)
+        return Front(
+            self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit, explain=self.beliefs.explain
+        )
 
     def _make_provider(self, compiled: Compiled) -> Provider:
         """The OpenID provider of a configuration: cheap, its state is in the store and in the parts it shares."""
@@ -178,6 +185,7 @@ class Gateway:
             entropy=self.surroundings.entropy,
             count=lambda word: grants.child(word).inc(),
             response_iss=compiled.config.oidc.response_iss,
+            advice=self.beliefs.advice,
         )
 
     def apply(self, compiled: Compiled) -> None:

@@ -90,6 +90,7 @@ class Metrics:
     def _visitors(self) -> None:
         self.visitor_verifications = self._counter("gateway_visitor_verifications_total")
         self.visitor_key_uses = self._counter("gateway_visitor_key_uses_total")
+        self.visitor_findings = self._counter("gateway_visitor_findings_total")
         self.origin_checks = self._counter("gateway_origin_checks_total")
         self.sessions_issued = self._counter("gateway_sessions_issued_total")
         self.oauth_grants = self._counter("gateway_oauth_grants_total")

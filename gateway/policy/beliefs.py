@@ -52,8 +52,11 @@ class Beliefs:
         # the longest pattern is the most exact one
         self._texts: Final = [(row, _text_of(row)) for row in sorted(texts, key=lambda row: -len(row.pattern))]
         self.header_names: Final = tuple(
-            row.pattern.partition(":")[0] for row in self.rows if row.kind == "header" and "*" not in _name_of(row)
+            row.pattern.removesuffix(": *")
+            for row in self.rows
+            if row.kind == "header" and row.pattern.endswith(": *") and "*" not in row.pattern[:-1]
         )
+        """Names of headers that show a belief whatever their value is."""
 
     def of_path(self, method: str, segments: tuple[str, ...]) -> Belief | None:
         """The belief that a request's method and path show; segments may be values or `{}`."""
@@ -139,10 +142,6 @@ def _fits(parts: tuple[str, ...], segments: tuple[str, ...]) -> bool:
     if parts[-1] == _REST:
         return len(segments) >= len(parts) and _fits(parts[:-1], segments[: len(parts) - 1])
     return len(parts) == len(segments) and all(p in (_ONE, s) for p, s in zip(parts, segments, strict=True))
-
-
-def _name_of(row: Belief) -> str:
-    return row.pattern.partition(":")[0]
 
 
 def _text_of(row: Belief) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ itself before anything else is looked at, and no Genesys token ever leaves here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from gateway import errors
@@ -28,14 +28,24 @@ IGNORED: Final[Mapping[str, str]] = {
 }
 """What old integrations send with client_credentials, and what they are told instead of a refusal."""
 
+Advice = Callable[[Form], Sequence[str]]
+"""What more to tell a backend about fields and scopes that it sent and that do nothing."""
 Grant = Callable[[Form, Credentials, Asked], Awaitable[OAuthAnswer]]
 
 
 class TokenEndpoint:
     """`POST /oauth/token`. Further grants are entered by whoever builds it."""
 
-    def __init__(self, backends: Backends, admission: Admits, records: Records, grants: Mapping[str, Grant]) -> None:
-        """`grants`: those of relying parties, by grant_type (see `provider.grants`)."""
+    def __init__(
+        self,
+        backends: Backends,
+        admission: Admits,
+        records: Records,
+        grants: Mapping[str, Grant],
+        advice: Advice = lambda form: (),
+    ) -> None:
+        """`grants`: those of relying parties, by grant_type (see `provider.grants`). `advice`: see `Advice`."""
+        self._advice = advice
         self._backends = backends
         self._admission = admission
         self._records = records
@@ -67,6 +77,7 @@ class TokenEndpoint:
         # `bearer` in lower case and nothing more than Genesys' members: the official SDKs run unchanged.
         answer: dict[str, object] = {"access_token": handle, "token_type": "bearer", "expires_in": backend.handle_s}
         warnings = [text for name, text in IGNORED.items() if form.get(name) is not None]
+        warnings += self._advice(form)
         return OAuthAnswer(200, answer | ({"warnings": warnings} if warnings else {}))
 
     async def _token_exchange(self, form: Form, credentials: Credentials, asked: Asked) -> OAuthAnswer:

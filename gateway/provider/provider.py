@@ -18,7 +18,7 @@ from gateway.policy.openid import discovery, person_claims
 from gateway.provider.answers import NO_STORE, Asked, OAuthAnswer
 from gateway.provider.backends import Backends
 from gateway.provider.codes import Codes
-from gateway.provider.endpoint import TokenEndpoint
+from gateway.provider.endpoint import Advice, TokenEndpoint
 from gateway.provider.grants import PartyGrants
 from gateway.provider.keys import KeyRing
 from gateway.provider.pages import PageAsk, PageCodes
@@ -51,6 +51,7 @@ class Provider:
         entropy: Callable[[int], bytes],
         count: Callable[[str], None],
         response_iss: bool = False,
+        advice: Advice = lambda form: (),
     ) -> None:
         """`issuer`: the public URL without a trailing slash. `count`: told the words of `records.COUNTED`."""
         self.backends = backends
@@ -66,7 +67,7 @@ class Provider:
         self._tokens = Tokens(issuer, lives, store=store, ring=ring, sessions=sessions, entropy=entropy)
         self._pages = PageCodes(parties, self._codes, self._tokens, self._records, lives, self._iss)
         self._grants = PartyGrants(parties, self._codes, self._tokens, self._records)
-        self._endpoint = TokenEndpoint(backends, admits, self._records, self._grants.table())
+        self._endpoint = TokenEndpoint(backends, admits, self._records, self._grants.table(), advice)
         self._discovery = discovery(issuer, response_iss=response_iss)
 
     def discovery(self) -> OAuthAnswer:

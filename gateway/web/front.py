@@ -31,6 +31,9 @@ Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 Admission = Callable[[Exchange], None]
 """Asked before a request is served: raises Refusal(RATE_LIMITED) when a limit says no."""
 
+Explain = Callable[[Exchange, Refusal], Refusal]
+"""Makes a refusal say more, or returns it as it is; never makes it none."""
+
 log = structlog.get_logger(__name__)
 RETRY_WHEN_BUSY_S: Final = 1
 ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
@@ -52,9 +55,16 @@ class Front:
     """The handler that the public server calls for each request."""
 
     def __init__(
-        self, rules: FrontRules, handlers: Mapping[str, Handler], gate: Gate, metrics: Metrics, admit: Admission
+        self,
+        rules: FrontRules,
+        handlers: Mapping[str, Handler],
+        gate: Gate,
+        metrics: Metrics,
+        admit: Admission,
+        explain: Explain = lambda exchange, refusal: refusal,
     ) -> None:
         """`handlers`: by the name of the surface row; a row without a handler answers 404."""
+        self._explain = explain
         self._rules = rules
         self._handlers = handlers
         self._gate = gate
@@ -166,6 +176,7 @@ class Front:
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> web.StreamResponse:
         trail = exchange.trail
+        refusal = self._explain(exchange, refusal)
         self._gate.refused(refusal, trail)
         if _is_nowhere(exchange):
             exchange.cors = _cors_of_any_site(exchange.origin, self._rules)

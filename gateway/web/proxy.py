@@ -7,7 +7,7 @@ carried is recorded, also when the caller has gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -42,8 +42,10 @@ class RestProxy:
         relay: Callable[[], RestRelay],
         throttle: Throttle,
         metrics: Metrics,
+        note_headers: Callable[[Mapping[str, str]], None] = lambda headers: None,
     ) -> None:
-        """`relay`: that of the configuration in force."""
+        """`relay`: that of the configuration in force. `note_headers`: sees what came along, for counting only."""
+        self._note_headers = note_headers
         self._callers = callers
         self._gate = gate
         self._relay = relay
@@ -54,6 +56,7 @@ class RestProxy:
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Carry one call. Raises Refusal."""
         exchange.caller = await self._callers.identify(exchange)
+        self._note_headers(exchange.request.headers)
         body = await exchange.body(LARGEST_BODY_BYTES)
         trail = exchange.trail
         permit = await self._gate.permit(exchange.facts(len(body)), exchange.rules, trail)

@@ -51,6 +51,12 @@ SURFACES: Final = (
     Surface("ticket", ("ticket",), ("POST",), OriginNeed.PAGE, of_site=True),
     Surface("auth_code", ("auth-code",), ("POST",), OriginNeed.PAGE, of_site=True),
     Surface("beacon", ("beacon",), ("POST",), OriginNeed.PAGE, of_site=True),
+    # Paths at which people look for a token endpoint (gateway/data/beliefs.json); only this gateway has them.
+    Surface(
+        "oauth_token", ("api", "v2", "oauth", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True
+    ),
+    Surface("oauth_token", ("v2", "oauth", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
+    Surface("oauth_token", ("oauth2", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
     Surface("rest_proxy", ("api", "v2", REST), ANY_METHOD, OriginNeed.CALLER, of_site=True),
     Surface("websocket", ("v1",), ("GET",), OriginNeed.CALLER, of_site=True),
     Surface("static", ("static", ONE), ("GET", "HEAD"), OriginNeed.OPEN, of_site=False),
