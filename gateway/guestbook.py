@@ -7,20 +7,24 @@ sealed values only, and when it does not answer, nobody new is let in.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import orjson
 
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy import guests, handles
 from gateway.policy.guests import Act, GuestSession, Person, SessionRules
 from gateway.policy.handles import HandleKind
+from gateway.policy.subjects import IdKey, SubjectRules, anonymous_id, person_key, visitor_id
 from gateway.store.base import Clock, OnceState, Store
 from gateway.store.known import Entry, KnownSessions, SessionEnd, ttl_s
 from gateway.store.records import HandleRecord, SessionRecord, seal_handle, seal_session
-from gateway.store.sealing import Entropy, Sealer
+from gateway.store.sealing import Entropy, SealBroken, Sealer
 
-__all__ = ["Admission", "GuestKeys", "Guestbook", "History", "SessionEnd", "SiteBook", "Ticket"]
+__all__ = ["Admission", "GuestKeys", "Guestbook", "History", "Identity", "SessionEnd", "SiteBook", "Ticket"]
 
 TICKET_S = 30.0
 _HANDLE_TOMBSTONE_S = 600.0
@@ -38,12 +42,20 @@ class GuestKeys:
 
 @dataclass(frozen=True, slots=True)
 class SiteBook:
-    """What the guestbook must know of a site. `anonymous`: visitors without proof may open sessions."""
+    """What the guestbook must know of a site. `anonymous`: visitors without proof may open sessions.
+
+    `step_up`: signing in keeps the conversation. `genesys_login`: verified visitors sign in at Genesys too.
+    `lookup_s`: how long `who_is` can tell whom a guest id stands for; 0: never.
+    """
 
     name: str
     org: str
     rules: SessionRules
     anonymous: bool
+    subject: SubjectRules = field(default_factory=SubjectRules)
+    step_up: bool = True
+    genesys_login: bool = False
+    lookup_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,14 @@ class Admission:
     handle_expires_at: float
     act: Act
     ended: GuestSession | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a guest id stands for: who vouched, and the visitor's identifier there."""
+
+    issuer: str
+    subject: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +122,11 @@ class Guestbook:
         """Have `listener` called when sessions end or their handles become void, on whichever node that was done."""
         self._known.on_end(listener)
 
+    @property
+    def known_sessions(self) -> int:
+        """Sessions that this process knows, of whichever node: used here lately, and not yet ended."""
+        return self._known.sessions
+
     # --- who is calling -----------------------------------------------------------------------------------------
 
     def recall(self, handle: str, site: str) -> GuestSession | None:
@@ -135,7 +160,7 @@ class Guestbook:
             now = self._clock()
             entry = await self._entry_if_alive(handle, site.name)
             session = None if entry is None else entry.session
-            act, _state = guests.next_move(session, person, now, proof_failed=failed is not None)
+            act, _state = guests.next_move(session, person, now, proof_failed=failed is not None, step_up=site.step_up)
             if act is Act.REFUSE and failed is not None:
                 raise failed
             if act is Act.OPEN or entry is None or session is None:
@@ -167,6 +192,21 @@ class Guestbook:
     async def end_guest(self, guest_id: str) -> None:
         """End every session that a guest has until now, on every node."""
         await self._store.revoke(f"guest:{guest_id}", _GUEST_BAN_S)
+
+    async def who_is(self, site: str, guest: str) -> Identity | None:
+        """Whom a guest id of a site stands for; None when it is unknown, anonymous, or kept no longer.
+
+        Whoever asks has it on record first. Raises Refusal(STORE_UNAVAILABLE).
+        """
+        digest = _way_back(site, guest)
+        sealed = await self._store.get("subject", digest)
+        if sealed is None:
+            return None
+        try:
+            issuer, subject = orjson.loads(self._sealer.open(sealed, f"subject\0{digest}".encode("ascii")))
+        except (SealBroken, ValueError):
+            return None
+        return Identity(issuer, subject)
 
     # --- tickets and history ------------------------------------------------------------------------------------
 
@@ -254,13 +294,14 @@ class Guestbook:
     async def _open(self, site: SiteBook, person: Person | None) -> Entry:
         now = self._clock()
         session_id = self._entropy(16).hex()
-        subject = self._subject(person, session_id)
+        signs_in = person is not None and site.genesys_login
+        subject = _subject(site, person, session_id)
         session = guests.open_session(
             session_id=session_id,
             site=site.name,
             org=site.org,
-            guest=self._guest_id(site, subject),
-            token=guests.upstream_token(self._keys.key, site.name, subject),
+            guest=await self._guest_id(site, person, session_id),
+            token=guests.upstream_token(self._keys.key, site.name, subject, signs_in=signs_in),
             person=person,
             rules=site.rules,
             now=now,
@@ -275,7 +316,7 @@ class Guestbook:
         now = self._clock()
         old, session = entry.record, entry.session
         if act is Act.UPGRADE:
-            guest = self._guest_id(site, self._subject(person, session.id))
+            guest = await self._guest_id(site, person, session.id)
             new = SessionRecord(guests.upgrade(session, guest, person, now), old.generation + 1, now)
         else:
             new = SessionRecord(guests.refresh_person(session, person, now), old.generation, old.bound_at)
@@ -301,11 +342,30 @@ class Guestbook:
         self._known.remember_handle(digest, entry, expires_at)
         return Admission(session, handle, expires_at, act, ended)
 
-    def _subject(self, person: Person | None, session_id: str) -> str:
-        """Of whom guest id and upstream token are made: the person, or this one anonymous session."""
+    async def _guest_id(self, site: SiteBook, person: Person | None, session_id: str) -> str:
+        """The id of a guest, and where the site keeps a way back, that way. Raises Refusal: VISITOR_SUBJECT, ..."""
+        key = IdKey(self._keys.key, self._keys.version, site.org, site.name)
         if person is None:
-            return guests.issuer_subject("anonymous", session_id)
-        return guests.issuer_subject(person.issuer, person.subject)
+            return anonymous_id(site.subject, key, session_id)
+        guest = visitor_id(site.subject, key, person.issuer, person.subject)
+        if site.lookup_s:
+            await self._keep_way_back(site, guest, person)
+        return guest
 
-    def _guest_id(self, site: SiteBook, subject: str) -> str:
-        return guests.guest_id(self._keys.key, self._keys.version, site.org, site.name, subject)
+    async def _keep_way_back(self, site: SiteBook, guest: str, person: Person) -> None:
+        digest = _way_back(site.name, guest)
+        value = orjson.dumps([person.issuer, person.subject])
+        sealed = self._sealer.seal(value, f"subject\0{digest}".encode("ascii"))
+        await self._store.put("subject", digest, sealed, site.lookup_s)
+
+
+def _subject(site: SiteBook, person: Person | None, session_id: str) -> str:
+    """Of whom the upstream token is made: the person, or this one anonymous session."""
+    if person is None:
+        return guests.issuer_subject("anonymous", session_id)
+    return person_key(site.subject, person.issuer, person.subject)
+
+
+def _way_back(site: str, guest: str) -> str:
+    """The key under which the store keeps whom a guest id stands for."""
+    return hashlib.sha256(f"{site}\0{guest}".encode()).hexdigest()

@@ -42,21 +42,26 @@ class Cell(Protocol):
 
 
 class CounterCell:
-    """A number that only grows."""
+    """A number that only grows, or is asked for when somebody looks."""
 
-    __slots__ = ("value",)
+    __slots__ = ("source", "value")
 
     def __init__(self, bounds: tuple[float, ...] = ()) -> None:
         """Start at 0."""
         self.value = 0.0
+        self.source: Callable[[], float] | None = None
 
     def inc(self, amount: float = 1.0) -> None:
         """Add; the caller keeps it positive."""
         self.value += amount
 
+    def ask(self, source: Callable[[], float]) -> None:
+        """Ask this function, whose answer never falls, at each exposition instead of holding a number."""
+        self.source = source
+
     def samples(self, name: str, labels: dict[str, str], metric: Metric) -> None:
         """Add the one sample."""
-        metric.add_sample(name, labels, self.value)
+        metric.add_sample(name, labels, self.value if self.source is None else self.source())
 
 
 class GaugeCell:

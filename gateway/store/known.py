@@ -70,6 +70,12 @@ class KnownSessions:
         self._listeners: list[Callable[[SessionEnd], None]] = []
         store.subscribe(self.revoked)
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions are known and have not passed their time."""
+        self._entries.sweep(self._clock(), self._entries.max_entries)
+        return len(self._entries)
+
     def on_end(self, listener: Callable[[SessionEnd], None]) -> None:
         """Have `listener` called for each revocation of a session, of its handles, or of a guest."""
         self._listeners.append(listener)

@@ -32,6 +32,8 @@ from gateway.store.redis_client import make_client
 from gateway.store.redis_feed import RevocationFeed
 
 T = TypeVar("T")
+StoreWatch = Callable[[str, float, BaseException | None], None]
+"""Hears of each step: its use, the seconds that it took, and what it failed by. Must not raise."""
 _SLACK_MS = 60_000
 _FAILURES_BEFORE_REST = 3
 _REST_S = 0.25
@@ -48,6 +50,7 @@ class RedisStore:
         self._timeout_s = timeout_s
         self._prefix = prefix
         self._client = make_client(url, timeout_s, max_connections)
+        self.watch: StoreWatch = _unheard
         names = ("RENEW", "REPLACE", "REVOKE", "END", "TAKE_ONCE", "CLAIM", "DELETE", "ACQUIRE", "RELEASE", "LIMITS")
         self._scripts = {name: self._client.register_script(getattr(lua, name)) for name in names}
         self._feed = RevocationFeed(self._client, self._key("revocations", "stream"))
@@ -192,19 +195,26 @@ class RedisStore:
 
     async def _within(self, use: str, step: Callable[[], Awaitable[T]]) -> T:
         """Take one step in its time. Raises Refusal(STORE_UNAVAILABLE), at once while the store rests from failures."""
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if now < self._rest_until:
             raise Refusal(errors.STORE_UNAVAILABLE, use, retry_after_s=1)
         try:
             async with asyncio.timeout(self._timeout_s):
                 result = await step()
         except (RedisError, OSError) as exc:  # TimeoutError is an OSError
+            self.watch(use, loop.time() - now, exc)
             self._failures += 1
             if self._failures >= _FAILURES_BEFORE_REST:
                 self._rest_until = now + self._timeout_s + _REST_S
             raise Refusal(errors.STORE_UNAVAILABLE, use, retry_after_s=1) from exc
         self._failures = 0
+        self.watch(use, loop.time() - now, None)
         return result
+
+
+def _unheard(_use: str, _duration_s: float, _failure: BaseException | None) -> None:
+    """The watch of a store that nobody listens to."""
 
 
 def _px(ttl_s: float) -> int:
