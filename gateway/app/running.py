@@ -20,10 +20,12 @@ import structlog
 from aiohttp import web
 
 from gateway.app.gateway import Gateway, Surroundings
+from gateway.app.known_secrets import teach
 from gateway.config.compile import Compiled
 from gateway.errors import REQUEST_MALFORMED, ConfigFault, GatewayError, Refusal
 from gateway.gate import Trail
 from gateway.observe.audit import records
+from gateway.observe.log import REDACTOR
 from gateway.web.admin import Admin, AdminParts
 from gateway.web.connection import ConnectionLimits, GatewayServer
 
@@ -47,6 +49,7 @@ async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterat
 
     Raises ConfigFault for a listener that cannot be bound, and what the parts raise when they start.
     """
+    teach(REDACTOR, compiled)
     gateway = Gateway(compiled, surroundings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(gateway.stop)
@@ -96,6 +99,7 @@ async def reload(gateway: Gateway, recompile: Recompile, clock: Callable[[], flo
     metrics = gateway.metrics
     try:
         compiled = await asyncio.to_thread(recompile)
+        teach(REDACTOR, compiled)
         await gateway.audit.grant(records.config_loaded(at=clock(), sha256=checksum(compiled), version=1))
         gateway.apply(compiled)
     except (GatewayError, ValueError) as fault:
