@@ -65,8 +65,8 @@ async def test_the_sdk_gets_a_handle_and_reads_a_queues_wait_time(stage: Stage, 
     (call,) = [one for one in stage.mock.world.recorder.entries if one.path.endswith("/estimatedwaittime")]
     assert call.bearer_of == "client reader"
     assert client.access_token not in str(call.raw_headers)
-    (record,) = await stage.settled_audit("proxy.allowed")
-    assert record["gateway.route"] == "queue-wait"
+    routes = [one["gateway.route"] for one in await stage.settled_audit("proxy.allowed")]
+    assert routes.count("queue-wait") == 1
 
 
 @pytest.mark.parametrize("client_of", [by_host, by_gateway])
