@@ -84,9 +84,10 @@ def _print_report(report: Report, *, has_anchor: bool) -> None:
             click.echo(_shown(finding))
     for writer in report.writers:
         state = "closed" if writer.is_closed else "open"
+        places = [item.sequence for item in writer.findings if item.severity == "tampered"]
+        last = min([writer.size, *places]) - 1
         click.echo(
-            f"  {writer.writer}: records {writer.first} to {writer.size - 1} in order, "
-            f"sealed to {writer.sealed_size - 1}, {state}"
+            f"  {writer.writer}: records {writer.first} to {last} intact, sealed to {writer.sealed_size - 1}, {state}"
         )
     for finding in report.findings:
         if finding.severity == "information":

@@ -29,8 +29,8 @@ async def main(directory, first, count):
         number = first + lane
         while number < first + count:
             ref = f"h:{number:032x}"
-            end = START + 60
-            await log.grant(records.session_issued(at=START, who=who, auth_method="oidc", session_ref=ref, expires_at=end))
+            named = {"auth_method": "oidc", "session_ref": ref, "expires_at": START + 60}
+            await log.grant(records.session_issued(at=START, who=who, **named))
             print(ref, flush=True)
             log.try_use(use(number))
             number += 8
