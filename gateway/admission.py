@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+import structlog
+
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
@@ -24,6 +26,7 @@ from gateway.provider.answers import Asked
 from gateway.provider.people import Admitted
 from gateway.store.base import Store
 
+log = structlog.get_logger(__name__)
 VERIFICATION_RESULTS: Final = {
     "visitor.expired": "expired",
     "visitor.not_yet_valid": "not_yet_valid",
@@ -38,8 +41,6 @@ VERIFICATION_RESULTS: Final = {
     "visitor.too_large": "too_large",
     "visitor.keys_unavailable": "jwks_unavailable",
 }
-PREVIOUS_LABEL: Final = "previous"
-"""The label of the key that a rotation left behind (config/compile.py)."""
 
 
 class KeySource(Protocol):
@@ -154,8 +155,10 @@ class Admissions:
             self._metrics.visitor_verifications.child(method, VERIFICATION_RESULTS.get(refusal.code, "other")).inc()
             raise
         self._metrics.visitor_verifications.child(method, "ok").inc()
-        key = PREVIOUS_LABEL if visitor.key == PREVIOUS_LABEL else "current"
-        self._metrics.visitor_key_uses.child(desk.book.name, key).inc()
+        self._metrics.visitor_key_uses.child(desk.book.name, "previous" if visitor.by_old_key else "current").inc()
+        for code in visitor.findings:
+            self._metrics.visitor_findings.child(desk.book.name, code).inc()
+            log.warning("visitor.reported_only", site=desk.book.name, issuer=visitor.issuer, code=code)
         return visitor
 
     async def _use_once(self, visitor: Visitor, rules: IssuerRules) -> None:

@@ -107,9 +107,18 @@ async def whole_stack(
     """Run mock and gateway for the length of the block; `flags` are set on top of the shipped configuration."""
     async with running_mock(mock_settings or MockSettings.free_ports(agent_delay_s=0.0)) as mock:
         config = compiled({**mock_flags(mock), **(flags or {})})
-        surroundings = Surroundings(directory, clock=clock) if clock is not None else Surroundings(directory)
-        jar = aiohttp.DummyCookieJar()
-        async with running(config, surroundings) as run, aiohttp.ClientSession(cookie_jar=jar) as client:
-            await run.gateway.tokens.warm_up()
-            await run.gateway.token_watch.close()  # so that no record of the start comes in between
-            yield Stack(run.gateway, mock, run.url, run.admin_url, client)
+        async with running_stack(config, directory, mock, clock) as stack:
+            yield stack
+
+
+@asynccontextmanager
+async def running_stack(
+    config: Compiled, directory: Path, mock: RunningMock, clock: Callable[[], float] | None = None
+) -> AsyncIterator[Stack]:
+    """Run one gateway beside a mock that runs already."""
+    surroundings = Surroundings(directory, clock=clock) if clock is not None else Surroundings(directory)
+    jar = aiohttp.DummyCookieJar()
+    async with running(config, surroundings) as run, aiohttp.ClientSession(cookie_jar=jar) as client:
+        await run.gateway.tokens.warm_up()
+        await run.gateway.token_watch.close()  # so that no record of the start comes in between
+        yield Stack(run.gateway, mock, run.url, run.admin_url, client)

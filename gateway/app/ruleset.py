@@ -79,7 +79,16 @@ def make_ruleset(compiled: Compiled, guest_key: bytes) -> Ruleset:
 def _desk(compiled: Compiled, site: CompiledSite) -> SiteDesk:
     org = compiled.orgs[site.rules.org]
     return SiteDesk(
-        book=SiteBook(site.name, site.rules.org, site.session, site.anonymous),
+        book=SiteBook(
+            site.name,
+            site.rules.org,
+            site.session,
+            site.anonymous,
+            subject=site.subject,
+            step_up=site.step_up,
+            genesys_login=site.genesys_login,
+            lookup_s=site.lookup_s,
+        ),
         issuers=site.issuers,
         on_failure="anonymous" if site.anonymous_on_failure else "refuse",
         region=org.hosts.region,

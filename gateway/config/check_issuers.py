@@ -11,7 +11,8 @@ from typing import Final
 
 from gateway.config.check_network import url_fault
 from gateway.config.findings import Finding, error, warning
-from gateway.config.model import Issuer, Site
+from gateway.config.site_model import Issuer, Site
+from gateway.policy.visitors import PROFILES
 
 _KID: Final = re.compile(r"app_[0-9a-f]{24}")
 _NEEDED: Final = {
@@ -26,13 +27,17 @@ _FOREIGN: Final = {
     "sunshine-v1": ("previous_secret", "issuer", "audience"),
     "oidc": ("kid", "secret", "previous_secret"),
 }
-"""What a kind needs, and what it has no use for. Rotation of a key with a kid is a second issuer with the new kid."""
+"""What a kind needs, and what it has no use for.
+
+A key with a kid is rotated by a ring: the new one is listed first, the old one after it, both under the same name,
+because the name is part of who a visitor is.
+"""
 
 
 def check_issuers(site_key: str, site: Site, dev: bool) -> Iterator[Finding]:
     """Yield findings about the issuers of one site."""
     kids: dict[str, str] = {}
-    names: dict[str, str] = {}
+    names: dict[str, tuple[Issuer, str]] = {}
     for index, issuer in enumerate(site.visitors.issuers):
         key = f"{site_key}.visitors.issuers[{index}]"
         yield from _check_parts(key, issuer)
@@ -41,7 +46,8 @@ def check_issuers(site_key: str, site: Site, dev: bool) -> Iterator[Finding]:
         if issuer.kid is not None and (other := kids.setdefault(issuer.kid, key)) != key:
             yield error(f"{key}.kid", f"is that of {other}", "Give each key id once.")
         name = issuer.name or issuer.kind
-        if (other := names.setdefault(name, key)) != key:
+        first, other = names.setdefault(name, (issuer, key))
+        if other != key and not (issuer.kind == first.kind and PROFILES[issuer.kind].has_kid and issuer.kind != "oidc"):
             yield error(f"{key}.name", f"{name} is that of {other}", "Give each issuer a name of its own.")
 
 

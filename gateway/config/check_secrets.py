@@ -10,8 +10,9 @@ from typing import Final
 
 from gateway.config import shape
 from gateway.config.findings import Finding, Sources, error, warning
-from gateway.config.model import Config, holds_secret
+from gateway.config.model import Config
 from gateway.config.secrets import HASH_PREFIX, Secret, SecretUnreadable, is_known_secret, is_reference
+from gateway.config.section import holds_secret
 from gateway.policy.jws import shared_secret
 
 MIN_BYTES: Final[dict[str, int]] = {

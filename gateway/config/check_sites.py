@@ -12,7 +12,8 @@ from typing import Final
 from gateway.config.check_issuers import check_issuers
 from gateway.config.check_network import is_loopback
 from gateway.config.findings import Finding, error, high, listed, warning
-from gateway.config.model import Config, Site
+from gateway.config.model import Config
+from gateway.config.site_model import Site
 from gateway.policy.frames import ACTIONS, SocketRules
 from gateway.policy.hostnames import canonical_host
 from gateway.policy.injection import MAX_ATTRIBUTES_BYTES, PLACEHOLDERS

@@ -15,6 +15,7 @@ from gateway.config.check_orgs import check_orgs
 from gateway.config.check_routes import check_backends, check_routes
 from gateway.config.check_secrets import check_secrets
 from gateway.config.check_sites import check_sites
+from gateway.config.check_subjects import check_subjects
 from gateway.config.findings import Finding, Severity, Sources, error, listed, warning
 from gateway.config.load import Loaded
 from gateway.config.model import Config
@@ -40,6 +41,7 @@ def check(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
     found += check_secrets(config, sources)
     found += check_orgs(config, sources)
     found += check_sites(config)
+    found += check_subjects(config, sources)
     found += check_routes(config, sources)
     found += check_backends(config, loaded.directory)
     found += _check_oidc(config)

@@ -6,14 +6,16 @@ looks into the configuration to decide about a request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.config.findings import Sources
 from gateway.config.load import Loaded
-from gateway.config.model import Backend, Client, Config, Issuer, Org, Site
+from gateway.config.model import Backend, Client, Config, Org
 from gateway.config.routing import compile_route, operation_of
 from gateway.config.secrets import Secret, Secrets
+from gateway.config.site_model import Issuer, Site, Subject
 from gateway.policy import decision
 from gateway.policy.frames import DEFAULT_ACTIONS, SocketRules
 from gateway.policy.guests import SessionRules
@@ -24,6 +26,7 @@ from gateway.policy.origins import OriginRules, parse_pattern
 from gateway.policy.regions import Hosts, Region, RegionTable, RegionUnknown, custom_region, hosts_of
 from gateway.policy.routes import HISTORY, Route, RouteTable
 from gateway.policy.sites import SiteAddress, SiteTable
+from gateway.policy.subjects import SubjectRules
 from gateway.policy.visitors import IssuerRules
 
 
@@ -59,6 +62,11 @@ class CompiledSite:
     issuers: tuple[IssuerRules, ...]
     anonymous: bool
     anonymous_on_failure: bool
+    step_up: bool
+    genesys_login: bool
+    subject: SubjectRules
+    lookup_s: float
+    dpop: bool
     locale: str
     debug: bool
 
@@ -181,11 +189,18 @@ def _site(name: str, site: Site, config: Config, operations: Mapping[str, Operat
             anonymous_socket=site.visitors.anonymous_socket,
             upstream_origin=site.upstream_origin,
         ),
-        socket=SocketRules(site.deployment_id, actions, context, config.limits.frame_bytes),
+        socket=SocketRules(
+            site.deployment_id, actions, context, config.limits.frame_bytes, genesys_login=site.visitors.genesys_login
+        ),
         session=SessionRules(site.session.idle_s, site.session.absolute_s, site.session.handle_s),
-        issuers=tuple(_issuer(issuer, secrets) for issuer in site.visitors.issuers),
+        issuers=_issuers(site.visitors.issuers, secrets),
         anonymous=site.visitors.anonymous,
         anonymous_on_failure=site.visitors.on_failure == "anonymous",
+        step_up=site.visitors.step_up,
+        genesys_login=site.visitors.genesys_login,
+        subject=_subject(site.visitors.subject, secrets),
+        lookup_s=site.visitors.subject.lookup_days * 86_400.0,
+        dpop=site.session.dpop == "required",
         locale=site.locale,
         debug=site.debug,
     )
@@ -198,10 +213,27 @@ def _routes(name: str, site: Site, config: Config, operations: Mapping[str, Oper
     return built_in + [compile_route(route, operations[route.name]) for route in listed]
 
 
-def _issuer(issuer: Issuer, secrets: Secrets) -> IssuerRules:
+def _subject(subject: Subject, secrets: Secrets) -> SubjectRules:
+    namespace = uuid.UUID(secrets.read(subject.namespace).reveal()) if subject.namespace is not None else None
+    return SubjectRules(subject.kind, subject.form, namespace, subject.brand, subject.allow_at)
+
+
+def _issuers(issuers: Sequence[Issuer], secrets: Secrets) -> tuple[IssuerRules, ...]:
+    """The profiles; of a ring of keys under one name all but the first are old."""
+    seen: set[str] = set()
+    found = []
+    for issuer in issuers:
+        name = issuer.name or issuer.kind
+        found.append(_issuer(issuer, name, name in seen, secrets))
+        seen.add(name)
+    return tuple(found)
+
+
+def _issuer(issuer: Issuer, name: str, is_old: bool, secrets: Secrets) -> IssuerRules:
     return IssuerRules(
         kind=issuer.kind,
-        name=issuer.name or issuer.kind,
+        name=name,
+        is_old=is_old,
         keys=_issuer_keys(issuer, secrets),
         issuer=issuer.issuer,
         audience=issuer.audience,

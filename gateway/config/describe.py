@@ -15,8 +15,9 @@ from pydantic_core import PydanticUndefined
 from gateway.config import shape
 from gateway.config.check_secrets import secret_values
 from gateway.config.load import Loaded
-from gateway.config.model import Config, Section, holds_secret, is_annotated, is_secret_type
+from gateway.config.model import Config
 from gateway.config.secrets import Secrets, SecretUnreadable, shown
+from gateway.config.section import Section, holds_secret, is_annotated, is_secret_type
 
 SCHEMA_ID: Final = "urn:gateway:schema:config:1"
 _TYPE_WORDS: Final = {str: "string", int: "integer", float: "number", bool: "boolean", object: "any"}

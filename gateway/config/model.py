@@ -7,62 +7,12 @@ A key is added here, in config.toml and in docs/configuration.md together; a tes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
-SecretRef = Annotated[str, Field(min_length=1, json_schema_extra={"secret": True})]
-"""`env:NAME`, `file:PATH`, `exec:CMD`; the plain value itself only with `dev = true`."""
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""The name of a site, org, client, backend or route: it appears in paths, metric labels and records."""
-Caller = Literal["guest", "backend"]
-
-
-def holds_secret(field: FieldInfo) -> bool:
-    """Is the field's value a secret reference?"""
-    return _marked(field.json_schema_extra) or _annotation_marked(field.annotation)
-
-
-def _annotation_marked(annotation: Any) -> bool:
-    return is_secret_type(annotation) or any(_annotation_marked(part) for part in get_args(annotation))
-
-
-def is_secret_type(annotation: Any) -> bool:
-    """Is the annotation itself `SecretRef`?"""
-    extras = get_args(annotation)[1:] if is_annotated(annotation) else ()
-    return any(_marked(getattr(extra, "json_schema_extra", None)) for extra in extras)
-
-
-def is_annotated(annotation: Any) -> bool:
-    """Is the annotation `Annotated[...]`?"""
-    return get_origin(annotation) is Annotated
-
-
-def _marked(extra: Any) -> bool:
-    return isinstance(extra, dict) and extra.get("secret") is True
-
-
-class Section(BaseModel):
-    """What every section shares: closed, frozen, no silent conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _arrays_are_tuples(cls, data: Any) -> Any:
-        """TOML and JSON know arrays, frozen sections hold tuples; every other type must be exact."""
-        if not isinstance(data, dict):
-            return data
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Hide what may be a plain secret (dev) from repr and str, and so from logs and tracebacks."""
-        for name, value in super().__repr_args__():
-            field = type(self).model_fields.get(name or "")
-            hidden = value is not None and field is not None and holds_secret(field)
-            yield name, "***" if hidden else value
+from gateway.config.section import Caller, Name, SecretRef, Section
+from gateway.config.site_model import Site
 
 
 class Tls(Section):
@@ -208,85 +158,6 @@ class Org(Section):
     endpoints: Endpoints = Field(default_factory=Endpoints, description="Hosts that differ from the region table.")
 
 
-class Issuer(Section):
-    """[[sites.X.visitors.issuers]]: one profile of visitor tokens."""
-
-    kind: Literal["zendesk-messaging", "zendesk-chat", "sunshine-v1", "oidc"] = Field(description="The profile.")
-    name: Name | None = Field(None, description="Name in records; the kind when absent.")
-    kid: str | None = Field(None, description="Key id (zendesk-messaging, sunshine-v1): app_ and 24 hex digits.")
-    secret: SecretRef | None = Field(None, description="The shared secret, used as raw UTF-8 bytes.")
-    previous_secret: SecretRef | None = Field(
-        None, description="zendesk-chat: the secret before rotation, valid in the overlap."
-    )
-    issuer: str | None = Field(None, description="oidc: the issuer URL.")
-    audience: str | None = Field(None, description="oidc: the audience that tokens must name.")
-    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
-        ("RS256",), description="oidc: algorithms accepted."
-    )
-    max_lifetime_s: int = Field(3600, ge=60, le=31_536_000, description="Longest exp - now accepted.")
-    require_exp: bool = Field(True, description="Refuse tokens without exp.")
-    leeway_s: int = Field(60, ge=0, le=300, description="Clock difference that is forgiven.")
-    one_use: bool = Field(False, description="Each token opens one session only.")
-    report_only: bool = Field(False, description="Count and record failures of the lifetime rules without refusing.")
-
-
-class Visitors(Section):
-    """[sites.X.visitors]: who is admitted, and how."""
-
-    anonymous: bool = Field(False, description="Admit visitors without any proof.")
-    anonymous_socket: bool = Field(
-        False, description="Admit Guest-API sockets without a ticket (the client's own token is the guest)."
-    )
-    on_failure: Literal["refuse", "anonymous"] = Field("refuse", description="What a failed sign-in becomes.")
-    issuers: tuple[Issuer, ...] = Field((), description="Profiles of visitor tokens.")
-
-
-class SessionLife(Section):
-    """[sites.X.session]: how long a guest session lives."""
-
-    idle_s: int = Field(1800, ge=60, le=604_800, description="Seconds without use after which a session ends.")
-    absolute_s: int = Field(43_200, ge=300, le=2_592_000, description="Seconds after which a session ends in any case.")
-    handle_s: int = Field(
-        900, ge=60, le=86_400, description="Lifetime of one session_token; renewed by the page before."
-    )
-
-
-class Context(Section):
-    """[sites.X.context]: guest context that the gateway alone sets."""
-
-    attributes: dict[str, str] = Field(
-        default_factory=dict,
-        description="Attributes on every message; may hold {guest_id}, {verified}, {site}, {external_id}, {origin}.",
-    )
-    reserved: tuple[str, ...] = Field((), description="Keys that a page may not set, beside those of attributes.")
-
-
-class Site(Section):
-    """[sites.X]: one website."""
-
-    org: Name = Field(description="Name of the organisation in [orgs].")
-    deployment_id: str = Field(
-        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="Messenger deployment id."
-    )
-    mode: Literal["proxied", "messenger"] = Field(
-        "proxied", description="Our chat client through us, or the stock Messenger."
-    )
-    origins: tuple[str, ...] = Field(
-        (), description="Origins of the site's pages; `https://*.shop.example` for sub-domains. Empty: nobody."
-    )
-    allow_null_origin: bool = Field(False, description="Admit the opaque origin `null`; only for sandboxed pages.")
-    hosts: tuple[str, ...] = Field((), description="Host names of the gateway that stand for this site.")
-    upstream_origin: str | None = Field(None, description="Origin sent to Genesys; absent: the page's own.")
-    actions: tuple[str, ...] | None = Field(
-        None, description="Guest API actions admitted; absent: all of the documented list."
-    )
-    locale: str = Field("en", description="Language of our chat client.")
-    debug: bool = Field(False, description="Passed to the Messenger; makes our script explain itself in the console.")
-    visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
-    session: SessionLife = Field(default_factory=SessionLife, description="How long sessions live.")
-    context: Context = Field(default_factory=Context, description="Guest context set by the gateway.")
-
-
 class Route(Section):
     """[[routes]]: one call that may be made through the gateway."""
 
@@ -361,6 +232,9 @@ class Oidc(Section):
     )
     response_iss: bool = Field(
         False, description="Announce RFC 9207: codes come with iss, and who redeems them must have got it."
+    )
+    session_cookie: bool = Field(
+        False, description="POST /session also sets a cookie, by which /oauth/authorize knows the visitor."
     )
     clients: dict[Name, OidcClient] = Field(default_factory=dict, description="Relying parties.")
 

@@ -13,7 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from gateway.config.model import Config, Section, holds_secret, is_annotated
+from gateway.config.model import Config
+from gateway.config.section import Section, holds_secret, is_annotated
 
 Path = tuple[str | int, ...]
 

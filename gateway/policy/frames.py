@@ -125,6 +125,7 @@ class SocketGuest:
 class SocketRules:
     """What a site admits on its sockets. Raises ValueError for an action that does not exist or is never admitted.
 
+    `genesys_login`: verified visitors are signed in at Genesys too, whichever way the client configures.
     `derive_guest`: makes the guest from the client's own token where a socket has no session (anonymous_socket).
     """
 
@@ -132,6 +133,7 @@ class SocketRules:
     actions: frozenset[str] = DEFAULT_ACTIONS
     context: ContextRules = field(default_factory=ContextRules)
     max_frame_bytes: int = 65_536
+    genesys_login: bool = False
     derive_guest: Callable[[str], SocketGuest] | None = None
 
     def __post_init__(self) -> None:

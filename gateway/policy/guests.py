@@ -125,17 +125,24 @@ class Person:
 
 
 def next_move(
-    session: GuestSession | None, person: Person | None, now: float, *, proof_failed: bool = False
+    session: GuestSession | None,
+    person: Person | None,
+    now: float,
+    *,
+    proof_failed: bool = False,
+    step_up: bool = True,
 ) -> tuple[Act, State]:
     """The row of MOVES for a call to /session; `session` is the one whose handle came along, if any.
 
-    `proof_failed`: a proof came along and did not hold, and the site lets such visitors go on as nobody.
+    `proof_failed`: a proof came along and did not hold, and the site lets such visitors go on as nobody. `step_up`:
+    an anonymous conversation may become a signed-in one; without it signing in begins another session.
     """
     state = state_of(session, now)
     if person is None:
         return MOVES[state, Event.FAIL if proof_failed else Event.COME]
     same = session is not None and (session.issuer, session.external_ref) == (person.issuer, person.subject)
-    return MOVES[state, Event.PROVE_SAME if same else Event.PROVE_OTHER]
+    act, after = MOVES[state, Event.PROVE_SAME if same else Event.PROVE_OTHER]
+    return (Act.REPLACE if act is Act.UPGRADE and not step_up else act), after
 
 
 def state_of(session: GuestSession | None, now: float) -> State:
@@ -244,9 +251,13 @@ def guest_id(key: bytes, version: int, org: str, site: str, subject: str) -> str
     return _keyed_uuid(key, "guest-id", str(version), org, site, subject)
 
 
-def upstream_token(key: bytes, site: str, subject: str) -> str:
-    """The guest's token at Genesys: a UUIDv8 that nobody can guess. A secret: it never reaches a browser or a log."""
-    return _keyed_uuid(key, "upstream-token", site, subject)
+def upstream_token(key: bytes, site: str, subject: str, *, signs_in: bool = False) -> str:
+    """The guest's token at Genesys: a UUIDv8 that nobody can guess. A secret: it never reaches a browser or a log.
+
+    `signs_in`: for a visitor who signs in at Genesys too. Such a token can never be configured anonymously again
+    (Genesys' 4017), so it is another one than the same visitor has where there is no sign-in.
+    """
+    return _keyed_uuid(key, "upstream-token-signed-in" if signs_in else "upstream-token", site, subject)
 
 
 def issuer_subject(issuer: str, subject: str) -> str:

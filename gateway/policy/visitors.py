@@ -23,6 +23,8 @@ MAX_NAME_CHARS: Final = 128
 MAX_EMAIL_CHARS: Final = 254
 MAX_TIME: Final = 253_402_300_799  # the last second of the year 9999
 _CONTROL_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+PREVIOUS_LABEL: Final = "previous"
+"""The label of the key that a rotation left behind."""
 ASYMMETRIC: Final[tuple[AlgorithmName, ...]] = ("RS256", "ES256", "EdDSA")
 
 
@@ -53,6 +55,8 @@ class IssuerRules:
 
     `keys`: of the Zendesk kinds; an OpenID issuer's keys are handed to `verify_visitor` by the caller, who fetched
     them. `report_only`: breaches of the lifetime rules become findings instead of refusals, unless one_use is set.
+    `name` is part of who a visitor is; the keys of a ring (several rules of one kind, each with its kid) share it, and
+    `is_old` marks those that a newer one has replaced.
     """
 
     kind: IssuerKind
@@ -66,6 +70,7 @@ class IssuerRules:
     leeway_s: int = 60
     one_use: bool = False
     report_only: bool = False
+    is_old: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "oidc":
@@ -86,7 +91,7 @@ class Visitor:
 
     `email` is verified; `claimed_email` is not, and is never used to find anybody. `replay_key` tells this token from
     others where `one_use` is set, and must be remembered until `expires_at` plus the leeway. `findings`: the codes of
-    rules that were broken but only reported.
+    rules that were broken but only reported. `by_old_key`: a key signed that a rotation has replaced.
     """
 
     issuer: str
@@ -100,6 +105,7 @@ class Visitor:
     replay_key: str = field(repr=False)
     one_use: bool = False
     findings: tuple[str, ...] = ()
+    by_old_key: bool = False
 
 
 def select_issuer(token: OpenedToken, issuers: Sequence[IssuerRules], name: str | None = None) -> IssuerRules:
@@ -177,6 +183,7 @@ def verify_visitor(
         replay_key=opened.replay_key(),
         one_use=rules.one_use,
         findings=findings,
+        by_old_key=rules.is_old or key.label == PREVIOUS_LABEL,
     )
 
 

@@ -47,3 +47,13 @@ def test_a_fault_is_found_by_its_key(
     found = [f for f in judge(changes) if f.key == key and f.severity == severity]
     assert any(words in f.message for f in found), judge(changes)
     assert all(f.remedy for f in found)
+
+
+def test_the_keys_of_a_ring_share_the_name_that_makes_a_visitor_the_same_person(judge: Judge) -> None:
+    new = {"kind": "zendesk-messaging", "kid": "app_aaaaaaaaaaaaaaaaaaaaaaaa", "secret": "env:CRM"}
+    assert [f for f in judge({f"{ISSUER}.1": new}) if f.severity == "error"] == []
+
+
+def test_two_profiles_never_share_a_name(judge: Judge) -> None:
+    chat = {"kind": "zendesk-chat", "name": "zendesk-messaging", "secret": "env:CRM"}
+    assert [f.key for f in judge({f"{ISSUER}.1": chat}) if f.severity == "error"] == [f"{ISSUER}[1].name"]
