@@ -120,7 +120,7 @@ class Gate:
         self._allowed.value += 1.0
         trail.caller = permit.caller
         trail.route = permit.route.name
-        trail.template = str(permit.route.match).partition(" ")[2]
+        trail.template = permit.route.match.path
         await self._audit.room()
         return permit
 

@@ -39,19 +39,22 @@ class Template:
 
     method: str
     segments: tuple[Segment, ...]
+    path: str = field(init=False, compare=False)
+    """As it is written: `/api/v2/things/{thingId}`."""
+    parameters: tuple[str, ...] = field(init=False, compare=False)
+    """Names of the parameters, in order."""
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters, in order."""
-        return tuple(segment[0] for segment in self.segments if isinstance(segment, tuple))
+    def __post_init__(self) -> None:
+        path = "".join(f"/{s}" if isinstance(s, str) else f"/{{{s[0]}}}" for s in self.segments)
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "parameters", tuple(s[0] for s in self.segments if isinstance(s, tuple)))
 
     def __str__(self) -> str:
-        path = "".join(f"/{s}" if isinstance(s, str) else f"/{{{s[0]}}}" for s in self.segments)
-        return f"{self.method} {path}"
+        return f"{self.method} {self.path}"
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The path with its parameters set; the values are those that `RouteTable.match` gave."""
-        return "".join(f"/{s}" if isinstance(s, str) else f"/{values[s[0]]}" for s in self.segments)
+        return self.path.format_map(values)  # neither literals nor names of parameters can hold a brace
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,9 @@ class RouteTable:
 
         Raises Refusal: ROUTE_UNKNOWN; METHOD_NOT_ALLOWED (the detail is an Allow list); ROUTE_PARAMETER.
         """
+        found = _only_way(self._root, method, segments)
+        if found is not None:
+            return found
         ends: list[tuple[_Node, tuple[str, ...]]] = []
         wrong_type = _walk(self._root, segments, 0, (), ends)
         for node, values in ends:
@@ -178,6 +184,26 @@ def _enter(node: _Node, route: Route) -> None:
         node = node.below
     if (other := node.routes.setdefault(route.match.method, route)) is not route:
         raise ValueError(f"routes {other.name} and {route.name} match the same requests")
+
+
+def _only_way(root: _Node, method: str, segments: tuple[str, ...]) -> tuple[Route, dict[str, str]] | None:
+    """The answer of `_walk` where no place offers a choice, which is nearly always; None: `_walk` has to look."""
+    node, values = root, []
+    for segment in segments:
+        literal = node.literals.get(segment)
+        if node.below is None:
+            if literal is None:
+                return None
+            node = literal
+        elif literal is not None or node.kind is None or len(segment) > MAX_PARAMETER_CHARS:
+            return None
+        elif PARAMETER_TYPES[node.kind].fullmatch(segment) is None:
+            return None
+        else:
+            values.append(segment)
+            node = node.below
+    route = node.routes.get(method)
+    return None if route is None else (route, dict(zip(route.match.parameters, values, strict=True)))
 
 
 def _walk(

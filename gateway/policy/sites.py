@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway import errors
@@ -18,6 +19,7 @@ from gateway.policy.hostnames import canonical_host, is_canonical_host
 from gateway.policy.paths import Target
 
 PREFIX: Final = "sites"
+MAX_HOST_CHARS: Final = 270
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
@@ -83,7 +85,14 @@ def parse_host(header: str | None) -> str:
 
     Host names are compared without case (RFC 9110 4.2.3). Nothing of this value is ever forwarded or reflected.
     """
-    match = _HOST.fullmatch(header) if header is not None else None
+    if header is None or len(header) > MAX_HOST_CHARS:
+        raise Refusal(errors.HEADER_INVALID, "Host is missing, or is not host[:port]")
+    return _parse_host(header)
+
+
+@lru_cache(maxsize=512)  # a gateway has few names; a refusal is never kept
+def _parse_host(header: str) -> str:
+    match = _HOST.fullmatch(header)
     if match is None:
         raise Refusal(errors.HEADER_INVALID, "Host is missing, or is not host[:port]")
     host = match[1].lower()
