@@ -69,6 +69,11 @@ class FileSystem:
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize
 
+    def total_bytes(self, path: Path) -> int:
+        """Bytes that the file system below the path holds in all; raises OSError."""
+        found = os.statvfs(path)
+        return found.f_blocks * found.f_frsize
+
     def is_abandoned(self, path: Path) -> bool:
         """Is no process holding the file's lock? False also when the file is gone."""
         try:

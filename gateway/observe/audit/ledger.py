@@ -179,10 +179,11 @@ class Ledger:
             self._release(self._live, "closed")
         return written
 
-    def free_bytes(self) -> int | None:
-        """Room left where the live segment is, None when that cannot be told."""
+    def room(self) -> tuple[int, int] | None:
+        """Bytes free and bytes in all where the live segment is; None when that cannot be told."""
+        directory = self._live.path.parent if self._live else self._settings.dir
         try:
-            return self._files.free_bytes(self._live.path.parent if self._live else self._settings.dir)
+            return self._files.free_bytes(directory), self._files.total_bytes(directory)
         except OSError:
             return None
 

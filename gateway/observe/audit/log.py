@@ -155,7 +155,7 @@ class AuditLog:
         writer = self._writer
         if writer is None or self._loop is None:
             raise self._unavailable("A", "closing")
-        if len(writer.queue) >= self._capacity:
+        if len(writer.queue) >= self._capacity or writer.is_disk_full:
             raise self._unavailable("A", "queue_full")
         grant = Grant(record, self._loop.create_future())
         writer.push_grant(grant)
@@ -174,7 +174,7 @@ class AuditLog:
     def try_use(self, record: Record) -> bool:
         """Queue the use of a grant (class B) without waiting; False when there is no room: then `use` it."""
         writer = self._writer
-        if writer is None or len(writer.queue) >= self._capacity:
+        if writer is None or len(writer.queue) >= self._capacity or writer.is_disk_full:
             return False
         writer.push(record)
         return True
@@ -231,7 +231,7 @@ class AuditLog:
         client = str(record.fields.get("client.ip", ""))
         today = writer.bytes_today
         spent = today["C"] > _REFUSALS_BYTES_FLOOR and today["C"] > _REFUSALS_BYTES_SHARE * sum(today.values())
-        if spent or len(writer.queue) >= self._refusals_capacity:
+        if spent or writer.is_disk_full or len(writer.queue) >= self._refusals_capacity:
             self._suppressor.fold(action, reason, client, now)
             self._metrics.audit_suppressed.child(action).inc()
         elif self._suppressor.admits(action, reason, client, now):
@@ -266,6 +266,8 @@ class AuditLog:
         writer = self._writer
         if writer is None or not writer.is_alive:
             return "audit log is not open"
+        if writer.is_disk_full:
+            return "audit disk is nearly full"
         limit = self.settings.stalled_after_s
         for since, what in ((writer.failing_since, "cannot be written"), (writer.busy_since, "waits for the disk")):
             if since is not None and now - since >= limit:
@@ -282,8 +284,11 @@ class AuditLog:
         return Refusal(AUDIT_UNAVAILABLE, retry_after_s=_RETRY_AFTER_S)
 
     def _push_if_room(self, record: Record) -> None:
-        """Queue a record of the log about itself."""
-        if not self.try_use(record):
+        """Queue a record of the log about itself; the last of the disk is kept for these."""
+        writer = self._writer
+        if writer is not None and len(writer.queue) < self._capacity:
+            writer.push(record)
+        else:
             self._metrics.audit_dropped.child("A", "queue_full").inc()
 
     def _every_window(self, *, final: bool = False) -> None:

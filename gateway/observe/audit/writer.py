@@ -87,6 +87,7 @@ class Writer:
         self.gap = Gap()
         self.failing_since: float | None = None
         self.busy_since: float | None = None
+        self.is_disk_full = False
         self.wants_batches = False
         self.has_room_waiters: Callable[[], bool] = bool
         self.bytes_today = {"A": 0, "B": 0, "C": 0}
@@ -251,9 +252,10 @@ class Writer:
             written = self._measured(lambda: self._ledger.tick() or _NOTHING)
             if written.sealed is not None or (written.lines and self.wants_batches):
                 self._on_batch(Batch([], written, None))
-        free = self._ledger.free_bytes()
-        if free is not None:
-            self._metrics.audit_disk_free.child().set(free)
+        room = self._ledger.room()
+        if room is not None:
+            self._metrics.audit_disk_free.child().set(room[0])
+            self.is_disk_full = room[0] < self._settings.disk_full_share * room[1]
 
     def _finish(self) -> None:
         """Close the log; what could not be written is lost now, and counted."""

@@ -261,6 +261,39 @@ async def test_a_stuck_disk_makes_the_node_unready(tmp_path: Path) -> None:
         files.open.set()
 
 
+class Shrinking(FileSystem):
+    """A disk that says how much is left."""
+
+    free = 10**12
+
+    def free_bytes(self, path: Path) -> int:
+        return self.free
+
+    def total_bytes(self, path: Path) -> int:
+        return 10**12
+
+
+async def test_the_last_hundredth_of_the_disk_is_kept_for_the_log_itself(tmp_path: Path) -> None:
+    files = Shrinking()
+    async with opened(tmp_path, files, use_wait_s=0.01) as log:
+        writer = log._writer
+        assert writer is not None
+        files.free = 10**9
+        await until(lambda: writer.is_disk_full)
+        assert log.ready(START) == "audit disk is nearly full"
+        with pytest.raises(Refusal):
+            await log.grant(issued())
+        with pytest.raises(Refusal):
+            await log.use(use(1))
+        log.refuse(denied())
+        files.free = 10**12
+        await until(lambda: not writer.is_disk_full)
+        await log.grant(issued(2))
+    assert len(documents(tmp_path, "session.issued")) == 1
+    assert documents(tmp_path, "audit.suppressed")[0]["gateway.suppressed.count"] == 1
+    assert verify([tmp_path], trusting()).verdict == "intact"
+
+
 async def test_the_tail_shows_the_newest_records(tmp_path: Path) -> None:
     async with opened(tmp_path) as log:
         await log.grant(issued(1))
