@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from gateway.config import genesys
+from gateway.config import genesys, shape
 from gateway.config.check_network import check_network, is_loopback, url_fault
 from gateway.config.check_orgs import check_orgs
+from gateway.config.check_ownership import check_ownership
 from gateway.config.check_routes import check_backends, check_routes
-from gateway.config.check_secrets import check_secrets
+from gateway.config.check_secrets import check_secrets, secret_values
 from gateway.config.check_sites import check_sites
 from gateway.config.check_subjects import check_subjects
 from gateway.config.findings import Finding, Severity, Sources, error, listed, warning
@@ -43,8 +44,10 @@ def check(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
     found += check_sites(config)
     found += check_subjects(config, sources)
     found += check_routes(config, sources)
+    found += check_ownership(config)
     found += check_backends(config, loaded.directory)
     found += _check_oidc(config)
+    found += _check_ends(config)
     return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
 
 
@@ -54,6 +57,14 @@ def require_sound(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
     if errors := [(f.key, f"{f.message}. {f.remedy}") for f in found if f.severity == "error"]:
         raise ConfigFault(errors)
     return found
+
+
+def _check_ends(config: Config) -> Iterator[Finding]:
+    """A day for a key that holds no secret would be an alert that never comes."""
+    known = {shape.written(path) for path, _, _ in secret_values(config)}
+    for name in config.keys.ends:
+        if name not in known:
+            yield error(f'keys.ends."{name}"', "names no secret of this file", f"Secrets are {listed(known)}.")
 
 
 def _check_oidc(config: Config) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway.config.section import Caller, Name, SecretRef, Section
+from gateway.config.section import Caller, Day, Name, SecretRef, Section
 from gateway.config.site_model import Site
 
 
@@ -65,6 +65,16 @@ class Store(Section):
     prefix: str = Field("gateway:", description="Prefix of every key in a shared store.")
 
 
+class AuditSink(Section):
+    """[[audit.sinks]]: a further place that gets the same records, best effort; the files stay the authority."""
+
+    name: Name = Field(description="Name in metrics.")
+    kind: Literal["syslog-tls", "http"] = Field(description="syslog-tls: RFC 5424 over TLS; http: JSON lines by POST.")
+    target: str = Field(description="syslog-tls: host:port; http: the URL.")
+    ca_file: str | None = Field(None, description="PEM file of the authority that signed its certificate.")
+    authorization: SecretRef | None = Field(None, description="http: value of the Authorization header.")
+
+
 class Audit(Section):
     """[audit]: the tamper-evident log."""
 
@@ -80,6 +90,23 @@ class Audit(Section):
     )
     fallback_dir: str | None = Field(None, description="A directory on another mount, tried when dir fails.")
     anchor_dir: str | None = Field(None, description="A write-once directory that receives every checkpoint.")
+    conversation_id: Literal["clear", "hmac"] = Field(
+        "clear", description="How records name conversations: as they are, or by a reference."
+    )
+    sinks: tuple[AuditSink, ...] = Field((), description="Further places that get the same records.")
+
+
+class Tracing(Section):
+    """[tracing]: W3C trace context; spans need the extra `otel`."""
+
+    spans: bool = Field(
+        False, description="Make spans with OpenTelemetry and send them by OTLP (OTEL_EXPORTER_OTLP_*)."
+    )
+    sample_ratio: float = Field(0.01, ge=0, le=1, description="Share of requests whose spans are kept.")
+    propagate_upstream: bool = Field(False, description="Send our traceparent to Genesys.")
+    debug_key: SecretRef | None = Field(
+        None, description="Key of signed debug requests: they are sampled, and told where their time went."
+    )
 
 
 class Log(Section):
@@ -99,12 +126,26 @@ class Keys(Section):
         None, description="32+ bytes: guest ids and upstream guest tokens are HMACs under it."
     )
     guest_version: int = Field(1, ge=1, le=255, description="Version of the guest key; part of every guest id.")
+    ends: dict[str, Day] = Field(
+        default_factory=dict,
+        description="Day (YYYY-MM-DD, UTC) on which a secret of this file ends, by its key; for metric and alert.",
+    )
+
+
+class SecretWatch(Section):
+    """[secrets]: how a changed secret is noticed; the environment is read on reload only."""
+
+    poll_s: float = Field(2.0, gt=0, le=3600, description="Seconds between two looks at file: secrets.")
+    exec_s: float = Field(300.0, ge=10, le=86_400, description="Seconds between two runs of exec: secrets.")
 
 
 class Limits(Section):
     """[limits]: how much one address, guest, site and node may ask."""
 
     requests_per_address_per_min: int = Field(600, ge=1, description="Requests of one client address per minute.")
+    requests_per_origin_per_min: int = Field(
+        30_000, ge=1, description="Requests of one listed origin of a site per minute."
+    )
     requests_per_guest_per_min: int = Field(300, ge=1, description="Requests of one guest session per minute.")
     requests_per_site_per_min: int = Field(60_000, ge=1, description="Requests of one site per minute.")
     sessions_per_address_per_min: int = Field(
@@ -120,6 +161,12 @@ class Limits(Section):
         1_000, ge=1, description="Requests under way on this node; more are refused at once."
     )
     frame_bytes: int = Field(65_536, ge=4_096, le=1_048_576, description="Largest WebSocket frame of a guest.")
+    quota_headroom_percent: int = Field(
+        20, ge=0, le=90, description="Share of each token's quota at Genesys that is left unused."
+    )
+    quota_guest_percent: int = Field(
+        50, ge=0, le=100, description="Share of the rest that guests may use together; backends may use all."
+    )
     socket_idle_s: float = Field(
         300.0, ge=30, description="Seconds without any frame or pong after which a socket is closed."
     )
@@ -135,6 +182,9 @@ class Client(Section):
         (), description="What the client's role holds; checked against what its routes need."
     )
     scopes: tuple[str, ...] = Field((), description="Ignored by Genesys for client credentials; explained when set.")
+    tokens: int = Field(
+        1, ge=1, le=8, description="Tokens used side by side; each has its own quota of 300 calls a minute."
+    )
 
 
 class Endpoints(Section):
@@ -154,6 +204,9 @@ class Org(Section):
         description="Any accepted spelling: eu-west-1, eu_west_1, euw1, prod-euw1, mypurecloud.ie, a host of it."
     )
     organization_id: str | None = Field(None, description="Organisation id; when set it is compared with tokens/me.")
+    ownership_client: Name | None = Field(
+        None, description="OAuth client that finds out whose a conversation is, for routes with an owner."
+    )
     clients: dict[Name, Client] = Field(default_factory=dict, description="OAuth clients by purpose.")
     endpoints: Endpoints = Field(default_factory=Endpoints, description="Hosts that differ from the region table.")
 
@@ -184,6 +237,9 @@ class Route(Section):
     )
     cache_s: int = Field(0, ge=0, le=3600, description="Seconds that a GET answer is kept per site.")
     limit_per_min: int = Field(0, ge=0, description="Calls per caller and minute; 0: the general limits only.")
+    answer: tuple[str, ...] = Field(
+        (), description="Members of a JSON answer that pass, `results.intent` for one deeper; empty: all."
+    )
 
 
 class Backend(Section):
@@ -259,7 +315,9 @@ class Config(Section):
     store: Store = Field(default_factory=Store, description="Sessions and counts.")
     audit: Audit = Field(default_factory=Audit, description="The audit log.")
     log: Log = Field(default_factory=Log, description="The application log.")
+    tracing: Tracing = Field(default_factory=Tracing, description="Trace context and spans.")
     keys: Keys = Field(default_factory=Keys, description="The gateway's own secrets.")
+    secrets: SecretWatch = Field(default_factory=SecretWatch, description="How changed secrets are noticed.")
     limits: Limits = Field(default_factory=Limits, description="Limits.")
     orgs: dict[Name, Org] = Field(default_factory=dict, description="Genesys organisations.")
     sites: dict[Name, Site] = Field(default_factory=dict, description="Websites.")

@@ -15,6 +15,8 @@ SecretRef = Annotated[str, Field(min_length=1, json_schema_extra={"secret": True
 """`env:NAME`, `file:PATH`, `exec:CMD`; the plain value itself only with `dev = true`."""
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a site, org, client, backend or route: it appears in paths, metric labels and records."""
+Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+"""A day as YYYY-MM-DD."""
 Caller = Literal["guest", "backend"]
 
 

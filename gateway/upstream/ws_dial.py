@@ -19,8 +19,8 @@ import httptools
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.upstream.dial import Dialler, default_tls
-from gateway.upstream.faults import UpstreamFault
-from gateway.upstream.settings import LegSettings
+from gateway.upstream.faults import FaultKind, UpstreamFault
+from gateway.upstream.settings import LegObserver, LegSettings, Unheard
 from gateway.upstream.ws_handshake import KEY_BYTES, check_opened, opening_request
 
 MAX_HEAD_BYTES = 16_384
@@ -45,12 +45,17 @@ class SocketDialer:
         timeout_s: float = 10.0,
         settings: LegSettings | None = None,
         tls: ssl.SSLContext | None = None,
+        observer_of: Callable[[str], LegObserver] = lambda _base_url: Unheard(),
     ) -> None:
-        """`timeout_s` bounds the whole dial; `tls` replaces the verifying default for https and wss addresses."""
+        """`timeout_s` bounds the whole dial; `tls` replaces the verifying default for https and wss addresses.
+
+        `observer_of`: who hears of the dials to a base URL.
+        """
         self._entropy = entropy
         self._timeout_s = timeout_s
         self._settings = settings or LegSettings()
         self._tls = tls
+        self._observer_of = observer_of
         self._diallers: dict[tuple[str, str], Dialler] = {}
 
     async def dial(self, base_url: str, target: str, origin: str) -> DialledSocket:
@@ -63,15 +68,21 @@ class SocketDialer:
         key = base64.b64encode(self._entropy(KEY_BYTES)).decode("ascii")
         request = opening_request(parts.netloc.rpartition("@")[2], parts.path.rstrip("/") + target, key, origin)
         opening: _Opening | None = None
+        observer, loop = self._observer_of(base_url), asyncio.get_running_loop()
+        started = loop.time()
         try:
             async with asyncio.timeout(self._timeout_s):
                 opening = await self._connect(parts.scheme, parts.netloc, request)
                 status, headers, early = await opening.answer
+            observer.answered(status, loop.time() - started)
             check_opened(status, headers, key)
         except TimeoutError as exc:
             _abort(opening)
+            observer.failed(FaultKind.TOTAL_TIMEOUT, loop.time() - started)
             raise Refusal(errors.UPSTREAM_TIMEOUT, "no answer to the socket's opening in time") from exc
         except UpstreamFault as exc:
+            _abort(opening)
+            observer.failed(exc.kind, loop.time() - started)
             raise exc.refusal() from exc
         except (Refusal, asyncio.CancelledError):
             _abort(opening)
@@ -122,23 +133,23 @@ class _Opening(asyncio.Protocol):
         head, separator, early = self._head.partition(b"\r\n\r\n")
         if not separator:
             if len(self._head) > MAX_HEAD_BYTES:
-                self._fail(Refusal(errors.UPSTREAM_BAD_ANSWER, "the answer's header does not end"))
+                self._fail(UpstreamFault(FaultKind.PROTOCOL, "the answer's header does not end"))
             return
         self.transport.pause_reading()
         try:
             status, headers = _parse_head(head + separator)
         except httptools.HttpParserError:
-            self._fail(Refusal(errors.UPSTREAM_BAD_ANSWER, "the answer is not HTTP"))
+            self._fail(UpstreamFault(FaultKind.PROTOCOL, "the answer is not HTTP"))
             return
         self._head = b""
         self.answer.set_result((status, headers, early))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(Refusal(errors.UPSTREAM_UNREACHABLE, "Genesys closed the connection before it answered"))
+        self._fail(UpstreamFault(FaultKind.RESET, "Genesys closed the connection before it answered"))
 
-    def _fail(self, refusal: Refusal) -> None:
+    def _fail(self, fault: UpstreamFault) -> None:
         if not self.answer.done():
-            self.answer.set_exception(refusal)
+            self.answer.set_exception(fault)
 
 
 class _Head:
