@@ -19,15 +19,16 @@ from gateway.observe.audit.records import Fields, Record, Value, clean, sealing
 
 MAX_LINE_BYTES: Final = 64 * 1024
 _RANDOM_POOL_BYTES: Final = 4096
+_ID_DIGITS: Final = 20
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 RandomBytes = Callable[[int], bytes]
 
 
-def uuid7(at: float, random: bytes) -> str:
-    """Return the UUID version 7 of a moment (seconds) and ten random bytes. RFC 9562, section 5.7."""
+def uuid7(at: float, digits: str) -> str:
+    """Return the UUID version 7 of a moment (seconds) and 20 random hex digits. RFC 9562, section 5.7."""
     head = f"{int(at * 1000) & 0xFFFFFFFFFFFF:012x}"
-    tail = random.hex()
-    return f"{head[:8]}-{head[8:]}-7{tail[:3]}-{'89ab'[random[9] & 3]}{tail[3:6]}-{tail[6:18]}"
+    return f"{head[:8]}-{head[8:]}-7{digits[:3]}-{_VARIANT[digits[19]]}{digits[3:6]}-{digits[6:18]}"
 
 
 class Encoder:
@@ -38,7 +39,7 @@ class Encoder:
         self.writer = writer
         self._constant = {row.name: self._constant_of(row.name, version, node, writer) for row in ACTIONS.values()}
         self._random = random
-        self._pool = b""
+        self._pool = ""
         self._pool_used = 0
         self._second = -1
         self._second_text = ""
@@ -54,13 +55,13 @@ class Encoder:
         }  # fmt: skip
         return orjson.dumps(words)[1:-1]
 
-    def _ten_random_bytes(self) -> bytes:
+    def _random_digits(self) -> str:
         used = self._pool_used
-        if used + 10 > len(self._pool):
-            self._pool = self._random(_RANDOM_POOL_BYTES)
+        if used + _ID_DIGITS > len(self._pool):
+            self._pool = self._random(_RANDOM_POOL_BYTES).hex()
             used = 0
-        self._pool_used = used + 10
-        return self._pool[used : used + 10]
+        self._pool_used = used + _ID_DIGITS
+        return self._pool[used : used + _ID_DIGITS]
 
     def _time_text(self, at: float) -> str:
         second = int(at)
@@ -73,7 +74,7 @@ class Encoder:
         at = record.at
         opening = (
             f'{{"@timestamp":"{self._time_text(at)}","event.sequence":{position.sequence},"gateway.prev":"{position.prev}",'
-            f'"event.id":"{uuid7(at, self._ten_random_bytes())}",'
+            f'"event.id":"{uuid7(at, self._random_digits())}",'
         ).encode()
         constant = self._constant[record.action.name]
         if not record.fields:

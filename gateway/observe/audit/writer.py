@@ -24,6 +24,7 @@ _TICK_S: Final = 1.0
 _RETRY_S: Final = 0.25
 _DAY_S: Final = 86_400
 _TAIL_RECORDS: Final = 500
+_CLASS_OF: Final = {row.name: row.failure_class for row in ACTIONS.values()}
 _NOTHING: Final = Written([], 0, None)
 
 
@@ -92,6 +93,7 @@ class Writer:
         self.has_room_waiters: Callable[[], bool] = bool
         self.bytes_today = {"A": 0, "B": 0, "C": 0}
         self._today = 0
+        self._cells = {name: metrics.audit_records.child(name) for name in ACTIONS}
         self._ledger, self._settings, self._metrics, self._on_batch, self._clock = (
             ledger,
             settings,
@@ -240,10 +242,11 @@ class Writer:
             metrics.audit_last_checkpoint.child().set(now)
         if int(now // _DAY_S) != self._today:
             self._today, self.bytes_today = int(now // _DAY_S), {"A": 0, "B": 0, "C": 0}
+        sums, cells, of_class = self.bytes_today, self._cells, _CLASS_OF
         for action, line in written.lines:
-            metrics.audit_records.child(action).value += 1.0
-            self.bytes_today[ACTIONS[action].failure_class] += len(line)
-        self.tail.extend(line for _, line in written.lines)
+            cells[action].value += 1.0
+            sums[of_class[action]] += len(line)
+        self.tail.extend([line for _, line in written.lines[-_TAIL_RECORDS:]])
 
     def _tick(self) -> None:
         """Once a second: is the file still ours, is a rotation or a checkpoint due, how much room is left."""

@@ -67,7 +67,7 @@ def test_a_lone_surrogate_and_a_huge_number_are_survived() -> None:
 
 
 def test_ids_are_uuids_of_version_7_and_in_order_of_time() -> None:
-    one, two = uuid7(START, bytes(10)), uuid7(START + 0.001, bytes(10))
+    one, two = uuid7(START, "0" * 20), uuid7(START + 0.001, "f" * 20)
     assert uuid.UUID(one).version == 7
     assert uuid.UUID(one).variant == uuid.RFC_4122
     assert int(one.replace("-", "")[:12], 16) == int(START * 1000)

@@ -1,4 +1,7 @@
-"""Random lives of a log: batches, rotations, faults, crashes, restarts. It always verifies, both verifiers agree, nothing is lost."""
+"""Random lives of a log: batches, rotations, faults, crashes, restarts.
+
+It always verifies, both verifiers agree, and nothing that was acknowledged is lost.
+"""
 
 import tempfile
 from collections.abc import Callable
