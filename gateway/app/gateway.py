@@ -44,11 +44,13 @@ from gateway.upstream.breaker import Breaker
 from gateway.upstream.budget import RetryBudget
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.login import LoginDesk
+from gateway.upstream.ownership import ConversationOwners
 from gateway.upstream.rest import RestRelay
 from gateway.upstream.self_check import TokenOwner, whose_token
 from gateway.upstream.tokens import TokenBroker
 from gateway.upstream.websocket import SocketRelay
 from gateway.upstream.ws_dial import SocketDialer
+from gateway.web.admin_guests import AdminGuests
 from gateway.web.assets import Assets
 from gateway.web.beliefs import BeliefDesk
 from gateway.web.bootstrap import Bootstrap
@@ -111,6 +113,7 @@ class Gateway:
         self.tokens = TokenBroker(
             self.rules.credentials, self._login_desk, check=self._token_owner, observer=self.token_watch
         )
+        self.owners = ConversationOwners(self._api_leg, self.tokens.bearer, self._ownership_client, clock)
         self.relay = RestRelay(self._api_leg, self.tokens)
         self.throttle = Throttle(self.rules.throttle, clock)
         self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
@@ -145,9 +148,12 @@ class Gateway:
     def _make_front(self, sockets: SocketRelay) -> Front:
         clock = self.surroundings.clock
         callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
-        sessions = Sessions(self.admissions, self.guestbook, callers, self.gate, self.metrics, clock)
+        sessions = Sessions(
+            self.admissions, self.guestbook, callers, self.gate, self.metrics, clock,
+            sets_cookie=lambda: self.compiled.config.oidc.session_cookie,
+        )  # fmt: skip
         proxy = RestProxy(
-            callers, self.gate, lambda: self.relay, self.throttle, self.metrics, self.beliefs.note_headers
+            callers, self.gate, lambda: self.relay, self.throttle, self.metrics, self.owners, self.beliefs.note_headers
         )
         bootstrap = Bootstrap(self.assets)
         oauth = OAuth(
@@ -168,6 +174,11 @@ class Gateway:
         return Front(
             self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit, explain=self.beliefs.explain
         )
+
+    def admin_guests(self) -> AdminGuests:
+        """The admin calls about guests."""
+        clock = self.surroundings.clock
+        return AdminGuests(self.guestbook, self.gate.granted, self.audit.pseudonym, lambda: self.compiled.sites, clock)
 
     def _make_provider(self, compiled: Compiled) -> Provider:
         """The OpenID provider of a configuration: cheap, its state is in the store and in the parts it shares."""
@@ -217,6 +228,7 @@ class Gateway:
         """Close everything, the audit log last."""
         if self.sockets is not None:
             await self.sockets.close()
+        await self.owners.close()
         await self.tokens.close()
         await self.token_watch.close()
         for leg in self._legs.values():
@@ -253,6 +265,9 @@ class Gateway:
     def _api_leg(self, org: str) -> HttpLeg:
         hosts = self.rules.hosts[org]
         return self._leg("api", hosts.api, hosts.region)
+
+    def _ownership_client(self, org: str) -> str | None:
+        return self.compiled.orgs[org].ownership_client
 
     def _connections(self, upstream: str, state: str) -> float:
         """How many connections the legs of one kind have in a state."""

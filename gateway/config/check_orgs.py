@@ -19,6 +19,8 @@ from gateway.policy.beliefs import scope_advice
 from gateway.policy.operations import Operation, missing_permissions, unneeded_permissions
 from gateway.policy.regions import SERVICES, RegionUnknown
 
+OWNER_TEMPLATE = "/api/v2/conversations/{conversationId}"
+"""What the ownership client calls."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -74,8 +76,12 @@ def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:
 
 
 def _calls(org: str, client: str, config: Config, sources: Sources) -> list[tuple[str, Operation]]:
-    """Return the routes of this org that use the client, with their operations."""
-    return [
+    """Return what uses the client: routes of this org, and finding out owners, each with its operation."""
+    asked = sources.catalogue.find("GET", OWNER_TEMPLATE)
+    asking = (
+        [("(finding out owners)", asked)] if asked is not None and config.orgs[org].ownership_client == client else []
+    )
+    return asking + [
         (route.name, operation)
         for route in config.routes
         if route.client == client and org in orgs_of(route, config)

@@ -171,8 +171,15 @@ def _check_body(key: str, route: Route, operation: Operation) -> Iterator[Findin
 
 
 def _check_reach(key: str, route: Route, operation: Operation) -> Iterator[Finding]:
-    """A guest with an OAuth bearer behind it must be held to its own conversation."""
-    if "guest" not in route.callers or operation.auth != "oauth" or route.owner is not None:
+    """Whoever calls with an OAuth bearer behind it must be held to its own, or its site's, conversations."""
+    if operation.auth != "oauth" or route.owner is not None:
+        return
+    if "guest" not in route.callers:
+        if "{conversationId}" in route.match and route.callers:
+            yield high(
+                f"{key}.owner", "is missing: a backend reaches the conversations of every site and channel",
+                'Set owner = "conversationId".',
+            )  # fmt: skip
         return
     if "{conversationId}" in route.match or operation.method != "GET":
         yield high(

@@ -38,6 +38,7 @@ class CompiledClient:
     id: str
     secrets: tuple[Secret, ...]
     permissions: tuple[str, ...]
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class CompiledOrg:
     region: Region
     hosts: Hosts
     organization_id: str | None
+    ownership_client: str | None
     clients: Mapping[str, CompiledClient]
 
 
@@ -157,7 +159,7 @@ def _org(name: str, org: Org, sources: Sources) -> CompiledOrg:
     endpoints = org.endpoints.model_dump(exclude_none=True)
     region = _region(org, endpoints, sources.regions)
     clients = {key: _client(key, client, sources.secrets) for key, client in org.clients.items()}
-    return CompiledOrg(name, region, hosts_of(region, endpoints), org.organization_id, clients)
+    return CompiledOrg(name, region, hosts_of(region, endpoints), org.organization_id, org.ownership_client, clients)
 
 
 def _region(org: Org, endpoints: Mapping[str, str], regions: RegionTable) -> Region:
@@ -171,7 +173,9 @@ def _region(org: Org, endpoints: Mapping[str, str], regions: RegionTable) -> Reg
 
 
 def _client(name: str, client: Client, secrets: Secrets) -> CompiledClient:
-    return CompiledClient(name, client.id, _both(client.secret, client.previous_secret, secrets), client.permissions)
+    return CompiledClient(
+        name, client.id, _both(client.secret, client.previous_secret, secrets), client.permissions, client.tokens
+    )
 
 
 def _site(name: str, site: Site, config: Config, operations: Mapping[str, Operation], secrets: Secrets) -> CompiledSite:

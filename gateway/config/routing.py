@@ -38,6 +38,7 @@ def compile_route(route: Route, operation: Operation) -> policy.Route:
         retry=route.retry,
         cache_s=route.cache_s,
         limit_per_min=route.limit_per_min,
+        answer=tuple(tuple(name.split(".")) for name in route.answer),
     )
 
 

@@ -15,9 +15,20 @@ from gateway.errors import Refusal
 from gateway.policy.guests import GuestSession, check_alive
 from gateway.policy.handles import HandleKind
 from gateway.policy.origins import OriginRules, check_origin
+from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
 from gateway.policy.routes import Route, RouteTable, check_query
 
+
+class OwnerUnknown(Refusal):
+    """Nobody has found out yet whose this conversation is; who can should, and ask again. Else it is a refusal."""
+
+    def __init__(self, conversation: str) -> None:
+        super().__init__(errors.OWNER_MISMATCH)
+        self.conversation = conversation
+
+
+_NO_OWNERS: Final = NoOwners()
 _SEAL: Final = object()
 """Known to this file only; a permit cannot be made without it."""
 
@@ -72,6 +83,8 @@ class Facts:
     origin: str | None
     caller: Caller
     body_bytes: int = 0
+    owners: KnownOwners = _NO_OWNERS
+    """Whose conversations are, as far as is known now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +138,8 @@ class SocketPermit:
 def decide(facts: Facts, rules: SiteRules, now: float) -> Permit:
     """Leave for a REST call. Raises the Refusal that says why not.
 
-    Asked in this order: origin, session, route, caller, query, owner, size.
+    Asked in this order: origin, session, route, caller, query, owner, size. `OwnerUnknown`, a refusal too, is raised
+    where it must first be found out whose the conversation is.
     """
     origin = _checked_origin(facts, rules)
     if isinstance(facts.caller, Guest):
@@ -133,7 +147,7 @@ def decide(facts: Facts, rules: SiteRules, now: float) -> Permit:
     route, parameters = rules.routes.match(facts.method, facts.segments)
     caller = _checked_caller(facts.caller, route, rules)
     check_query(route, facts.target)
-    _check_owner(caller, route, parameters)
+    _check_owner(caller, route, parameters, rules, facts.owners)
     if facts.body_bytes > route.max_body_bytes:
         raise Refusal(errors.BODY_TOO_LARGE, f"{facts.body_bytes} bytes, of {route.max_body_bytes} at most")
     return Permit(
@@ -202,11 +216,22 @@ def _checked_caller(caller: Caller, route: Route, rules: SiteRules) -> Guest | B
     return caller
 
 
-def _check_owner(caller: Guest | Backend, route: Route, parameters: Mapping[str, str]) -> None:
-    """A guest reaches its own conversations only; a backend is bounded by its routes, sites and OAuth client."""
-    if route.owner is None or isinstance(caller, Backend):
+def _check_owner(
+    caller: Guest | Backend, route: Route, parameters: Mapping[str, str], rules: SiteRules, owners: KnownOwners
+) -> None:
+    """A guest reaches its own conversations only, a backend those of the site that it calls for.
+
+    Foreign and unknown answer alike.
+    """
+    if route.owner is None:
         return
-    if parameters[route.owner] not in caller.conversations:
+    conversation = parameters[route.owner]
+    if isinstance(caller, Guest) and conversation in caller.conversations:
+        return
+    owner = owners.owner(rules.org, conversation)
+    if owner is None:
+        raise OwnerUnknown(conversation)
+    if owner.site != rules.name or (isinstance(caller, Guest) and owner.guest_id != caller.session.guest_id):
         raise Refusal(errors.OWNER_MISMATCH)
 
 

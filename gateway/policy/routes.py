@@ -75,6 +75,8 @@ class Route:
     retry: Literal["auto", "never"] = "auto"
     cache_s: int = 0
     limit_per_min: int = 0
+    answer: tuple[tuple[str, ...], ...] = ()
+    """Ways into a JSON answer whose ends pass; empty: all of it."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where the parts of the route contradict each other."""
@@ -85,6 +87,8 @@ class Route:
             raise ValueError(f"owner {self.owner} is not a path parameter of match")
         if (self.auth == "oauth") != (self.client is not None):
             raise ValueError("auth is oauth exactly when a client is named")
+        if any(not name for way in self.answer for name in way):
+            raise ValueError("answer names a member without a name")
         if self.cache_s and self.match.method != "GET":
             raise ValueError("only the answers of GET can be kept (cache_s)")
 

@@ -19,11 +19,14 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Trail
 from gateway.policy.decision import Caller, Facts, Nobody, SiteRules
+from gateway.policy.limits import Limit, ratelimit_headers
+from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
 from gateway.web.problems import SERVER
 from gateway.web.surface import Surface
 
 SINGLE_HEADERS: Final = ("Origin", "Authorization", "Content-Type", "Content-Length", "Host", "Cookie")
+NO_OWNERS: Final = NoOwners()
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -49,6 +52,8 @@ class Exchange:
     site: SiteRules | None = None
     caller: Caller = field(default_factory=Nobody)
     cors: Mapping[str, str] = field(default_factory=dict)
+    allowance: tuple[str, Limit, int, float] | None = None
+    """What is left of the last limit that was asked: its key, itself, how many more would pass, seconds to wait."""
     guest_jwt: str | None = field(default=None, repr=False)
     """The guest's short Genesys JWT that a history handle stands for; it goes upstream and nowhere else."""
 
@@ -64,9 +69,22 @@ class Exchange:
         """The Origin header as it came."""
         return self.request.headers.get("Origin")
 
-    def facts(self, body_bytes: int = 0) -> Facts:
+    @property
+    def has_listed_origin(self) -> bool:
+        """Was the origin found in the site's list?"""
+        return "Access-Control-Allow-Origin" in self.cors
+
+    @property
+    def limit_headers(self) -> tuple[tuple[str, str], ...]:
+        """The RateLimit headers of the answer; none when no limit was asked."""
+        if self.allowance is None:
+            return ()
+        key, limit, remaining, wait_s = self.allowance
+        return ratelimit_headers(key[: key.index(":")], limit, remaining, wait_s)
+
+    def facts(self, body_bytes: int = 0, owners: KnownOwners = NO_OWNERS) -> Facts:
         """What `decide()` asks about."""
-        return Facts(self.request.method, self.target, self.segments, self.origin, self.caller, body_bytes)
+        return Facts(self.request.method, self.target, self.segments, self.origin, self.caller, body_bytes, owners)
 
     async def body(self, max_bytes: int) -> bytes:
         """The whole body. Raises Refusal: MEDIA_TYPE (encoded), BODY_TOO_LARGE, BODY_TIMEOUT, CLIENT_GONE."""
@@ -78,6 +96,12 @@ class Exchange:
             raise Refusal(errors.BODY_TOO_LARGE, f"{length} bytes, of {max_bytes} at most.")
         if not request.can_read_body:
             return b""
+        content = request.content
+        if content.is_eof():  # it has all come with the header: nothing to wait for, nothing to time
+            data = content.read_nowait()
+            if len(data) > max_bytes:
+                raise Refusal(errors.BODY_TOO_LARGE, f"More than {max_bytes} bytes.")
+            return data
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 return await self._read(max_bytes)

@@ -17,8 +17,9 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate
 from gateway.observe.metrics import Metrics
-from gateway.policy.decision import Backend, Guest, Permit
+from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
 from gateway.upstream.faults import UpstreamFault
+from gateway.upstream.ownership import ConversationOwners
 from gateway.upstream.rest import RelayAnswer, RestRelay
 from gateway.web.callers import Callers
 from gateway.web.exchange import Exchange
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES: Final = 512_000
 """Genesys' own limit (request.bytes.max); a route may set a smaller one."""
+OWNER_QUESTIONS: Final = "(owner)"
+OWNER_QUESTIONS_PER_MIN: Final = 10
+"""How many conversations that nobody knows yet one guest may name per minute: each costs a call to Genesys."""
 AUTH_FAILURES: Final = {401: "other", 403: "missing_permission"}
 
 
@@ -42,9 +46,11 @@ class RestProxy:
         relay: Callable[[], RestRelay],
         throttle: Throttle,
         metrics: Metrics,
+        owners: ConversationOwners,
         note_headers: Callable[[Mapping[str, str]], None] = lambda headers: None,
     ) -> None:
         """`relay`: that of the configuration in force. `note_headers`: sees what came along, for counting only."""
+        self._owners = owners
         self._note_headers = note_headers
         self._callers = callers
         self._gate = gate
@@ -59,9 +65,9 @@ class RestProxy:
         self._note_headers(exchange.request.headers)
         body = await exchange.body(LARGEST_BODY_BYTES)
         trail = exchange.trail
-        permit = await self._gate.permit(exchange.facts(len(body)), exchange.rules, trail)
+        permit = await self._permit(exchange, len(body))
         trail.conversation = permit.parameters.get(permit.route.owner) if permit.route.owner else None
-        self._throttle.admit_route(permit.route.name, _caller_key(permit), permit.route.limit_per_min)
+        self._throttle.admit_route(exchange, permit.route.name, _caller_key(permit.caller), permit.route.limit_per_min)
         answer = await self._relay().call(
             permit,
             inbound=exchange.request.headers.items(),
@@ -78,6 +84,17 @@ class RestProxy:
             await self._carried(exchange, answer.status, len(body), len(answer.body))
             return response
         return await self._streamed(exchange, answer, len(body))
+
+    async def _permit(self, exchange: Exchange, body_bytes: int) -> Permit:
+        """Leave for the call; whose a conversation is, is found out first where nobody knows it yet."""
+        facts, trail = exchange.facts(body_bytes, self._owners), exchange.trail
+        try:
+            return await self._gate.permit(facts, exchange.rules, trail)
+        except OwnerUnknown as unknown:
+            if isinstance(facts.caller, Guest):
+                self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)
+            await self._owners.find_out(exchange.rules.org, unknown.conversation)
+        return await self._gate.permit(facts, exchange.rules, trail)
 
     def _whole(self, exchange: Exchange, answer: RelayAnswer, body: bytes) -> web.Response:
         response = web.Response(status=answer.status, body=body or None)
@@ -119,6 +136,8 @@ class RestProxy:
         out["X-Request-Id"] = exchange.trail.request_id
         out["X-Content-Type-Options"] = "nosniff"
         out.setdefault("Cache-Control", "no-store")
+        for name, value in exchange.limit_headers:
+            out[name] = value
 
     async def _carried(self, exchange: Exchange, status: int, request_bytes: int, response_bytes: int) -> None:
         trail = exchange.trail
@@ -129,7 +148,8 @@ class RestProxy:
         )
 
 
-def _caller_key(permit: Permit) -> str:
+def _caller_key(caller: Caller) -> str:
     """Whose own limit on a route is charged."""
-    caller: Guest | Backend = permit.caller
-    return caller.name if isinstance(caller, Backend) else caller.session.id
+    if isinstance(caller, Guest):
+        return caller.session.id
+    return caller.name if isinstance(caller, Backend) else ""

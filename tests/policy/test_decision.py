@@ -16,6 +16,7 @@ from gateway.policy.decision import (
     Facts,
     Guest,
     Nobody,
+    OwnerUnknown,
     Permit,
     SiteRules,
     SocketPermit,
@@ -25,12 +26,15 @@ from gateway.policy.decision import (
 from gateway.policy.guests import Person, SessionRules, open_session
 from gateway.policy.handles import HandleKind
 from gateway.policy.origins import OriginRules, parse_pattern
+from gateway.policy.ownership import NOBODYS, ConversationOwner
 from gateway.policy.paths import parse_target
 from gateway.policy.routes import HISTORY, CallerKind, Route, RouteTable, parse_template
 
 NOW = 1_790_000_000.0
 MINE = "0b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 THEIRS = "1b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
+YOURS = "3b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
+FOREIGN = "4b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 ORIGIN = "https://shop.example"
 
@@ -80,9 +84,18 @@ CLOSE = f"/api/v2/conversations/messaging/{MINE}/close"
 MESSAGES = "/api/v2/webmessaging/messages"
 
 
+class Owners:
+    """Three conversations that were found out, and none else."""
+
+    KNOWN = {MINE: ConversationOwner("shop", "g2"), YOURS: ConversationOwner("shop", "g1"), FOREIGN: NOBODYS}
+
+    def owner(self, org: str, conversation: str) -> ConversationOwner | None:
+        return self.KNOWN.get(conversation) if org == "acme" else None
+
+
 def facts(method: str, raw: str, caller: Caller, origin: str | None = ORIGIN, body_bytes: int = 0) -> Facts:
     target = parse_target(raw)
-    return Facts(method, target, target.segments, origin, caller, body_bytes)
+    return Facts(method, target, target.segments, origin, caller, body_bytes, Owners())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,8 @@ def facts(method: str, raw: str, caller: Caller, origin: str | None = ORIGIN, bo
         (facts("GET", READ, GUEST), "read", READ),
         (facts("GET", f"{READ}?expand=x", GUEST), "read", f"{READ}?expand=x"),
         (facts("GET", READ, SERVER, None), "read", READ),
-        (facts("GET", READ.replace(MINE, THEIRS), SERVER, None), "read", READ.replace(MINE, THEIRS)),
+        (facts("GET", READ.replace(MINE, YOURS), SERVER, None), "read", READ.replace(MINE, YOURS)),
+        (facts("GET", READ.replace(MINE, YOURS), GUEST), "read", READ.replace(MINE, YOURS)),
         (facts("GET", READ, SERVER, ORIGIN), "read", READ),
         (facts("POST", CLOSE, SERVER, None, 10), "close", f"/api/v2/conversations/messages/{MINE}"),
         (facts("GET", f"{MESSAGES}?pageSize=5", HISTORIAN), "guest-history", f"{MESSAGES}?pageSize=5"),
@@ -130,6 +144,9 @@ def test_an_allowed_call_gets_its_permit(asked: Facts, name: str, upstream: str)
         (facts("GET", f"{READ}?other=1", GUEST), errors.ROUTE_QUERY),
         (facts("GET", READ.replace(MINE, THEIRS), GUEST), errors.OWNER_MISMATCH),
         (facts("GET", READ, replace(GUEST, conversations=frozenset())), errors.OWNER_MISMATCH),
+        (facts("GET", READ.replace(MINE, FOREIGN), GUEST), errors.OWNER_MISMATCH),
+        (facts("GET", READ.replace(MINE, FOREIGN), SERVER, None), errors.OWNER_MISMATCH),
+        (facts("GET", READ.replace(MINE, THEIRS), SERVER, None), errors.OWNER_MISMATCH),
         (facts("GET", READ, replace(GUEST, session=replace(SESSION, site="bank"))), errors.SESSION_INVALID),
         (facts("GET", READ, replace(GUEST, session=replace(SESSION, idle_s=-1))), errors.SESSION_EXPIRED),
         (facts("POST", CLOSE, SERVER, None, 11), errors.BODY_TOO_LARGE),
@@ -142,9 +159,15 @@ def test_any_other_call_is_refused_by_the_first_rule_it_breaks(asked: Facts, rea
     assert caught.value.reason is reason
 
 
+def test_a_conversation_that_nobody_knows_yet_is_to_be_found_out_first() -> None:
+    with pytest.raises(OwnerUnknown) as caught:
+        decide(facts("GET", READ.replace(MINE, THEIRS), SERVER, None), RULES, NOW)
+    assert caught.value.conversation == THEIRS
+
+
 def test_foreign_and_unknown_conversations_answer_alike() -> None:
     answers = []
-    for conversation in (THEIRS, "2b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"):
+    for conversation in (THEIRS, FOREIGN):
         with pytest.raises(Refusal) as caught:
             decide(facts("GET", READ.replace(MINE, conversation), GUEST), RULES, NOW)
         answers.append((caught.value.reason, caught.value.detail))
