@@ -173,6 +173,7 @@ async def _listen_admin(gateway: Gateway, compiled: Compiled, stack: contextlib.
         tail=gateway.audit.tail,
         is_draining=lambda: gateway.front is not None and gateway.front.draining,
         token=token.reveal() if token is not None else None,
+        guarded=gateway.admin_guests().routes(),
     )
     runner = web.AppRunner(Admin(parts).application(), handle_signals=False, access_log=None, shutdown_timeout=1.0)
     return f"http://{await _bind(runner, compiled.config.admin.listen, 'admin.listen', stack, None)}"

@@ -19,6 +19,7 @@ from aiohttp import web
 from gateway import __version__
 from gateway.web.problems import SERVER
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], Awaitable[str | None]]
 """None when the dependency is ready; else why not, in words without addresses or secrets."""
 Tail = Callable[[int], Sequence[Mapping[str, object]]]
@@ -53,7 +54,10 @@ _STYLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AdminParts:
-    """What the admin listener shows. `checks`: readiness by the name of the dependency. `token`: None on loopback."""
+    """What the admin listener shows. `checks`: readiness by the name of the dependency. `token`: None on loopback.
+
+    `guarded`: further calls (method, path, handler), which exist only where there is a token.
+    """
 
     checks: Mapping[str, Check]
     exposition: Exposition
@@ -61,6 +65,7 @@ class AdminParts:
     is_draining: Callable[[], bool]
     token: str | None = field(default=None, repr=False)
     revision: str = "unknown"
+    guarded: Sequence[tuple[str, str, Handler]] = ()
 
 
 class Admin:
@@ -78,6 +83,8 @@ class Admin:
         app.router.add_get("/version", self.version)
         app.router.add_get("/audit", self.audit_tail)
         app.router.add_get("/audit.css", self.style)
+        for method, path, handler in self._parts.guarded if self._parts.token is not None else ():
+            app.router.add_route(method, path, handler)
         return app
 
     @web.middleware

@@ -21,6 +21,7 @@ from gateway.policy.decision import Guest
 from gateway.policy.guests import Act
 from gateway.web.callers import Callers
 from gateway.web.exchange import Exchange, parse_object, refuse_unknown, text_member
+from gateway.web.oauth import SESSION_COOKIE
 
 MAX_BODY_BYTES: Final = 16_384
 MAX_TOKEN_CHARS: Final = 12_288
@@ -41,13 +42,17 @@ class Sessions:
         gate: Gate,
         metrics: Metrics,
         clock: Callable[[], float],
+        *,
+        sets_cookie: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`sets_cookie`: whether the handle also goes into a cookie, for the authorization endpoint alone."""
         self._admissions = admissions
         self._guestbook = guestbook
         self._callers = callers
         self._gate = gate
         self._metrics = metrics
         self._clock = clock
+        self._sets_cookie = sets_cookie
 
     async def session(self, exchange: Exchange) -> web.StreamResponse:
         """POST opens, renews or upgrades; DELETE ends."""
@@ -72,14 +77,17 @@ class Sessions:
             "mode": site.mode,
             "deployment_id": site.deployment_id,
         }
-        return exchange.json_answer(201 if admission.act in (Act.OPEN, Act.REPLACE) else 200, answer)
+        headers = None
+        if self._sets_cookie() and admission.session.verified:
+            headers = {"Set-Cookie": _cookie(admission.handle, round(admission.handle_expires_at - self._clock()))}
+        return exchange.json_answer(201 if admission.act in (Act.OPEN, Act.REPLACE) else 200, answer, headers)
 
     async def _end(self, exchange: Exchange) -> web.StreamResponse:
         handle = self._callers.session_handle(exchange)
         if handle is None:
             raise Refusal(errors.SESSION_MISSING)
         await self._admissions.leave(exchange.rules.name, handle, exchange.trail)
-        return exchange.answer(204)
+        return exchange.answer(204, headers={"Set-Cookie": _cookie("", 0)} if self._sets_cookie() else None)
 
     async def ticket(self, exchange: Exchange) -> web.StreamResponse:
         """POST: a one-use ticket for one socket of the caller's session."""
@@ -111,3 +119,8 @@ class Sessions:
         kind = parse_object(data).get("kind")
         self._metrics.beacons.child(BEACON_KINDS.get(kind, "other") if isinstance(kind, str) else "other").inc()
         return exchange.answer(204)
+
+
+def _cookie(handle: str, life_s: int) -> str:
+    """Lax: it comes along when the browser is sent to the authorization endpoint, and with no call of another site."""
+    return f"{SESSION_COOKIE}={handle}; Path=/; Max-Age={life_s}; Secure; HttpOnly; SameSite=Lax"
