@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway import __version__
 from gateway.observe.cells import OTHER, CounterCell, Family, Fold, GaugeCell, HistogramCell, Label
-from gateway.observe.metrics_table import METHODS, SETS, TABLE, Row, Scope
+from gateway.observe.metrics_table import CONFIGURED, METHODS, SETS, TABLE, Row, Scope
 
 _ROWS: Final = {row.name: row for row in TABLE}
 _OVERFLOW: Final = "gateway_metric_label_overflow_total"
@@ -27,19 +27,23 @@ def _fold_code(code: str) -> str:
 _FOLDS: Final[dict[str, Fold]] = {"code": _fold_code, "method": lambda _: METHODS[-1], "free": lambda value: value}
 
 
+def _sets(scope: Scope) -> dict[str, tuple[str, ...]]:
+    """Every closed set of label values, those of the configuration cut to their bounds."""
+    return SETS | {
+        "metric": tuple(_ROWS), "free": (), "region": scope.regions[: _MAX_CONFIGURED["region"]],
+        "client": scope.clients[: _MAX_CONFIGURED["client"]], "secret": scope.secrets[: _MAX_CONFIGURED["secret"]],
+        "site": scope.sites[: _MAX_CONFIGURED["site"]],
+        "sink": ("file", "stderr", "store", "directory", *scope.sinks[: _MAX_CONFIGURED["sink"]]),
+    }  # fmt: skip
+
+
 class Metrics:
     """All metrics of this process. Each attribute hands out cells by label values; keep a cell where calls are many."""
 
     def __init__(self, scope: Scope | None = None, revision: str = "unknown") -> None:
         """Create every metric, and at 0 every series that an alert reads."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
-        scope = scope or Scope()
-        self._sets = SETS | {
-            "metric": tuple(_ROWS), "free": (), "region": scope.regions[: _MAX_CONFIGURED["region"]],
-            "client": scope.clients[: _MAX_CONFIGURED["client"]], "secret": scope.secrets[: _MAX_CONFIGURED["secret"]],
-            "site": scope.sites[: _MAX_CONFIGURED["site"]],
-            "sink": ("file", "stderr", "store", "directory", *scope.sinks[: _MAX_CONFIGURED["sink"]]),
-        }  # fmt: skip
+        self._sets = _sets(scope or Scope())
         self._families: dict[str, Family[CounterCell] | Family[GaugeCell] | Family[HistogramCell]] = {}
         self.label_overflow = self._counter(_OVERFLOW)
         self._http()
@@ -157,6 +161,16 @@ class Metrics:
         """Yield every metric, for the registry."""
         for row in TABLE:
             yield from self._families[row.name].collect()
+
+    def rescope(self, scope: Scope) -> None:
+        """Admit the label values of another configuration; what was counted under the old ones stays."""
+        self._sets = _sets(scope)
+        for row in TABLE:
+            family = self._families[row.name]
+            if any(of in CONFIGURED for _, of in row.labels):
+                family.labels = tuple(self._labels(row))
+                if row.create_all:
+                    family.create_all()
 
     def series_count(self) -> int:
         """How many series the own metrics have; a histogram counts each bucket, its sum and its count."""
