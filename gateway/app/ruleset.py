@@ -100,6 +100,7 @@ def _desk(compiled: Compiled, site: CompiledSite) -> SiteDesk:
 def _throttle(limits: Limits) -> ThrottleRules:
     return ThrottleRules(
         per_address=Limit.per_minute(limits.requests_per_address_per_min),
+        per_origin=Limit.per_minute(limits.requests_per_origin_per_min),
         per_guest=Limit.per_minute(limits.requests_per_guest_per_min),
         per_site=Limit.per_minute(limits.requests_per_site_per_min),
         sessions_per_address=Limit.per_minute(limits.sessions_per_address_per_min),

@@ -7,7 +7,8 @@ The rule: a refused ask changes nothing, and a clock that is set back never lock
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 SLACK_S: Final = 1e-6
@@ -20,6 +21,17 @@ class Limit:
 
     rate_per_s: float
     burst: int
+    interval_s: float = field(init=False, repr=False, compare=False)
+    """Seconds that one ask costs."""
+    tolerance_s: float = field(init=False, repr=False, compare=False)
+    """Seconds' worth of asks that may be made at once."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a limit that could never be met or counted."""
+        if self.rate_per_s <= 0 or self.burst < 1:
+            raise ValueError("a limit needs a positive rate and a burst of at least one")
+        object.__setattr__(self, "interval_s", 1.0 / self.rate_per_s)
+        object.__setattr__(self, "tolerance_s", self.burst / self.rate_per_s)
 
     @staticmethod
     def per_minute(count: int, burst: int | None = None) -> Limit:
@@ -65,11 +77,19 @@ def retry_after(wait_s: float) -> int:
     return max(1, math.ceil(wait_s - SLACK_S))
 
 
-def ratelimit_headers(name: str, limit: Limit, taken: Taken) -> dict[str, str]:
-    """RateLimit and RateLimit-Policy of an answer. draft-ietf-httpapi-ratelimit-headers, sections 3 and 4."""
-    window_s = max(1, math.ceil(limit.burst / limit.rate_per_s - SLACK_S))
-    remaining = f'"{name}";r={taken.remaining}'
-    return {
-        "RateLimit-Policy": f'"{name}";q={limit.burst};w={window_s}',
-        "RateLimit": remaining if taken.allowed else f"{remaining};t={retry_after(taken.retry_after_s)}",
-    }
+def ratelimit_headers(name: str, limit: Limit, remaining: int, wait_s: float) -> tuple[tuple[str, str], ...]:
+    """RateLimit-Policy and RateLimit of an answer; `wait_s` is 0.0 for a request that passed.
+
+    draft-ietf-httpapi-ratelimit-headers, sections 3 and 4.
+    """
+    left = f'"{name}";r={remaining}'
+    return (
+        ("RateLimit-Policy", _policy(name, limit)),
+        ("RateLimit", left if wait_s == 0.0 else f"{left};t={retry_after(wait_s)}"),
+    )
+
+
+@lru_cache(maxsize=256)
+def _policy(name: str, limit: Limit) -> str:
+    window_s = max(1, math.ceil(limit.tolerance_s - SLACK_S))
+    return f'"{name}";q={limit.burst};w={window_s}'

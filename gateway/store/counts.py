@@ -7,31 +7,78 @@ together are charged all or none, so that a request refused by one limit does no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.policy import limits
+from gateway.policy.limits import SLACK_S, Limit
 from gateway.store.base import LimitAsk, LimitResult
 from gateway.store.expiry import ExpiryMap
+
+_SLACK_KEPT_S: Final = 1.0
+"""How much longer than needed a state is kept: so that not every ask moves it in the map."""
+
+
+class _Count:
+    """One limit's state, and until when the map keeps it."""
+
+    __slots__ = ("kept_until", "state")
+
+    def __init__(self) -> None:
+        self.state = 0.0
+        self.kept_until = 0.0
 
 
 class LocalCounts:
     """At most `max_keys` limit states; when full the state nearest to full recovery is forgotten."""
 
     def __init__(self, max_keys: int = 200_000) -> None:
-        self._states: ExpiryMap[str, float] = ExpiryMap(max_keys, evict=True)
+        self._counts: ExpiryMap[str, _Count] = ExpiryMap(max_keys, evict=True)
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._counts)
 
     def take(self, asks: Sequence[LimitAsk], now: float, *, local: bool) -> tuple[LimitResult, ...]:
         """Answer all asks at `now`; `local` is noted in the results."""
         results: list[LimitResult] = []
-        charged: list[tuple[str, float]] = []
+        charged: list[tuple[str, _Count, float]] = []
         for ask in asks:
-            state = self._states.get(ask.key, now) or 0.0
-            taken = limits.take(state, now, ask.rate_per_s, ask.burst, ask.cost)
+            count = self._counts.get(ask.key, now) or _Count()
+            taken = limits.take(count.state, now, ask.rate_per_s, ask.burst, ask.cost)
             results.append(LimitResult(taken.allowed, taken.retry_after_s, taken.remaining, local))
-            charged.append((ask.key, taken.state))
+            charged.append((ask.key, count, taken.state))
         if all(result.allowed for result in results):
-            for key, state in charged:
-                self._states.put(key, state, state, now)
+            for key, count, state in charged:
+                self._keep(key, count, state, now)
         return tuple(results)
+
+    def charge(self, asks: Sequence[tuple[str, Limit]], now: float) -> tuple[int, float]:
+        """Charge one of each, or none: how many more of the last would pass, and 0.0 seconds to wait.
+
+        Refused: the index of the limit that refuses, and the seconds until it would not. The same arithmetic as
+        `take`, written for the data path, where every request asks for three.
+        """
+        charged: list[tuple[str, _Count, float]] = []
+        after, tolerance_s, interval_s = now, 0.0, 1.0
+        for index, (key, limit) in enumerate(asks):
+            count = self._counts.get(key, now) or _Count()
+            interval_s, tolerance_s = limit.interval_s, limit.tolerance_s
+            state = count.state
+            if state < now:
+                state = now
+            elif state > now + tolerance_s:  # the clock was set back, or the limit made smaller
+                state = now + tolerance_s
+            after = state + interval_s
+            wait_s = after - tolerance_s - now
+            if wait_s > SLACK_S:
+                return index, wait_s
+            charged.append((key, count, after))
+        for key, count, state in charged:
+            self._keep(key, count, state, now)
+        return max(0, int((tolerance_s - (after - now) + SLACK_S) / interval_s)), 0.0
+
+    def _keep(self, key: str, count: _Count, state: float, now: float) -> None:
+        """Set a state; the map is told only when it would forget too early."""
+        count.state = state
+        if state > count.kept_until:
+            count.kept_until = state + _SLACK_KEPT_S
+            self._counts.put(key, count, count.kept_until, now)

@@ -63,7 +63,7 @@ class Callers:
         else:
             session = self._guestbook.recall(bearer, site) or await self._guestbook.session_of(bearer, site)
             guest = Guest(session)
-        self._throttle.admit_guest(guest.session.id)
+        self._throttle.admit_guest(exchange, guest.session.id)
         return guest
 
     async def session_of(self, exchange: Exchange, handle: str) -> GuestSession:

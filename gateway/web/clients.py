@@ -18,7 +18,7 @@ _drawn: list[str] = []
 
 
 def fresh_request_id() -> str:
-    """A request id of 128 random bits. Drawn many at a time: the system call costs more than all else of a small answer."""
+    """A request id of 128 random bits; drawn many at a time, for the system call costs more than a small answer."""
     if not _drawn:
         digits = secrets.token_hex(16 * _IDS_PER_DRAW)
         _drawn.extend(digits[at : at + 32] for at in range(0, len(digits), 32))

@@ -182,6 +182,8 @@ class Front:
             exchange.cors = _cors_of_any_site(exchange.origin, self._rules)
         make = oauth_error_answer if exchange.surface.oauth_errors else problem_answer
         answer = make(refusal, request_id=trail.request_id, headers=exchange.cors)
+        if refusal.reason is errors.RATE_LIMITED:
+            answer.headers.update(exchange.limit_headers)
         if refusal.reason is errors.METHOD_NOT_ALLOWED:
             answer.headers["Allow"] = refusal.detail
         request = exchange.request

@@ -1,7 +1,7 @@
-"""How much one address, guest and site may ask of this node: GCRA counts in front of everything that costs.
+"""How much one address, origin, site, guest and route may ask of this node: GCRA counts in front of all that costs.
 
 The arithmetic is `policy/limits.py`. The counts are this process's own: a limit against abuse must work without asking
-anybody, and must not be what an outage of the store takes down.
+anybody, and must not be what an outage of the store takes down. What is left is told in the RateLimit headers.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Final
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy.limits import Limit, retry_after
-from gateway.store.base import LimitAsk
 from gateway.store.counts import LocalCounts
 from gateway.web.exchange import Exchange
 
 SESSION_SURFACES: Final = frozenset({"session", "oauth_token"})
 """Services that make something to keep; they have a limit of their own."""
+Ask = tuple[str, Limit]
 
 
 @dataclass(frozen=True, slots=True)
 class ThrottleRules:
-    """Limits of one node."""
+    """Limits of one node. `per_origin`: one listed origin of one site."""
 
     per_address: Limit
+    per_origin: Limit
     per_guest: Limit
     per_site: Limit
     sessions_per_address: Limit
@@ -44,34 +45,37 @@ class Throttle:
         self._rules = rules
 
     def admit(self, exchange: Exchange) -> None:
-        """Charge the limits that every request has. Raises Refusal(RATE_LIMITED); then none was charged."""
+        """Charge the limits that every request has. Raises Refusal(RATE_LIMITED); then none was charged.
+
+        An origin is counted once it has been found listed: a foreign one is refused before it costs anything.
+        """
         rules, trail = self._rules, exchange.trail
-        asks = [_ask(f"address:{trail.client_ip}", rules.per_address)]
+        asks: list[Ask] = []
         if trail.site is not None:
-            asks.append(_ask(f"site:{trail.site}", rules.per_site))
+            asks.append((f"site:{trail.site}", rules.per_site))
+            if exchange.has_listed_origin:
+                asks.append((f"origin:{trail.site}:{trail.origin}", rules.per_origin))
         if trail.surface in SESSION_SURFACES:
-            asks.append(_ask(f"sessions:{trail.client_ip}", rules.sessions_per_address))
-        self._charge(asks)
+            asks.append((f"sessions:{trail.client_ip}", rules.sessions_per_address))
+        asks.append((f"address:{trail.client_ip}", rules.per_address))
+        self._charge(exchange, asks)
 
-    def admit_guest(self, session_id: str) -> None:
+    def admit_guest(self, exchange: Exchange, session_id: str) -> None:
         """Charge the limit of one guest session. Raises Refusal(RATE_LIMITED)."""
-        self._charge([_ask(f"guest:{session_id}", self._rules.per_guest)])
+        self._charge(exchange, [(f"guest:{session_id}", self._rules.per_guest)])
 
-    def admit_route(self, route: str, caller: str, limit_per_min: int) -> None:
+    def admit_route(self, exchange: Exchange, route: str, caller: str, limit_per_min: int) -> None:
         """Charge a route's own limit per caller; 0 is none. Raises Refusal(RATE_LIMITED)."""
         if limit_per_min:
-            self._charge([_ask(f"route:{route}:{caller}", Limit.per_minute(limit_per_min))])
+            self._charge(exchange, [(f"route:{route}:{caller}", Limit.per_minute(limit_per_min))])
 
-    def _charge(self, asks: list[LimitAsk]) -> None:
-        for ask, result in zip(asks, self._counts.take(asks, self._clock(), local=True), strict=True):
-            if not result.allowed:
-                limiter = ask.key.partition(":")[0]
-                raise Refusal(
-                    errors.RATE_LIMITED,
-                    f"The limit per {limiter} is used up.",
-                    retry_after_s=retry_after(result.retry_after_s),
-                )
-
-
-def _ask(key: str, limit: Limit) -> LimitAsk:
-    return LimitAsk(key, limit.rate_per_s, limit.burst)
+    def _charge(self, exchange: Exchange, asks: list[Ask]) -> None:
+        """Charge; what is left of the last one, the nearest to the caller, is what the answer tells."""
+        found, wait_s = self._counts.charge(asks, self._clock())
+        if wait_s == 0.0:
+            exchange.allowance = (*asks[-1], found, 0.0)
+            return
+        key, limit = asks[found]
+        exchange.allowance = (key, limit, 0, wait_s)
+        limiter = key.partition(":")[0]
+        raise Refusal(errors.RATE_LIMITED, f"The limit per {limiter} is used up.", retry_after_s=retry_after(wait_s))

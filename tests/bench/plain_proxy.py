@@ -1,4 +1,4 @@
-"""A peer: the least that a Python user would write, an aiohttp reverse proxy that injects one header and checks nothing.
+"""A peer: the least that a Python user would write, an aiohttp reverse proxy that injects a header, checks nothing.
 
 Run as `python plain_proxy.py PORT UPSTREAM_URL`.
 """

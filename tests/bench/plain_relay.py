@@ -1,4 +1,4 @@
-"""A peer: the least that a Python user would write, an aiohttp WebSocket relay. `python plain_relay.py PORT UPSTREAM`."""
+"""A peer: the least that a Python user would write to relay WebSockets. `python plain_relay.py PORT UPSTREAM`."""
 
 from __future__ import annotations
 

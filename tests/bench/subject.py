@@ -68,14 +68,15 @@ def configuration(shape: Shape, port: int, admin_port: int) -> str:
         "[limits]\n" + "".join(
             f"{name} = {MANY}\n" for name in (
                 "requests_per_address_per_min", "requests_per_guest_per_min", "requests_per_site_per_min",
+                "requests_per_origin_per_min",
                 "sessions_per_address_per_min",
             )
         ) + "sockets = 100000\nsockets_per_site = 100000\n"
         "connects_per_deployment_per_min = 100000\nconcurrent_requests = 10000\nsocket_idle_s = 600\n",
-        f'[orgs.acme]\nregion = "eu-west-1"\n[orgs.acme.endpoints]\nlogin = "{shape.api}"\napi = "{shape.api}"\n'
-        f'webmessaging = "{shape.webmessaging}"\n',
-        '[orgs.acme.clients.poster]\nid = "c0ffee00-0000-4000-8000-000000000001"\nsecret = "a-secret-of-the-bench"\n'
-        'permissions = ["conversation:message:create"]\n',
+        (f'[orgs.acme]\nregion = "eu-west-1"\n[orgs.acme.endpoints]\nlogin = "{shape.api}"\napi = "{shape.api}"\n'
+        f'webmessaging = "{shape.webmessaging}"\n'),
+        ('[orgs.acme.clients.poster]\nid = "c0ffee00-0000-4000-8000-000000000001"\nsecret = "a-secret-of-the-bench"\n'
+        'permissions = ["conversation:message:create"]\n'),
         *(_site("shop" if number == 0 else f"shop{number}", number) for number in range(shape.sites)),
         *(_route(number) for number in range(shape.routes)),
     ]  # fmt: skip

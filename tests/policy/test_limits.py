@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.limits import Limit, Taken, ratelimit_headers, retry_after, take
+from gateway.policy.limits import Limit, ratelimit_headers, retry_after, take
 
 NOW = 1_790_000_000.0
 
@@ -91,11 +91,17 @@ def test_retry_after_is_in_whole_seconds(wait_s: float, seconds: int) -> None:
 
 def test_the_headers_tell_policy_and_rest() -> None:
     limit = Limit.per_minute(60, 10)
-    assert ratelimit_headers("guest", limit, Taken(0.0, True, 0.0, 4)) == {
+    assert dict(ratelimit_headers("guest", limit, 4, 0.0)) == {
         "RateLimit-Policy": '"guest";q=10;w=10',
         "RateLimit": '"guest";r=4',
     }
-    assert ratelimit_headers("guest", Limit.per_minute(60), Taken(0.0, False, 2.5, 0)) == {
+    assert dict(ratelimit_headers("guest", Limit.per_minute(60), 0, 2.5)) == {
         "RateLimit-Policy": '"guest";q=60;w=60',
         "RateLimit": '"guest";r=0;t=3',
     }
+
+
+@pytest.mark.parametrize(("rate_per_s", "burst"), [(0.0, 1), (-1.0, 1), (1.0, 0)])
+def test_a_limit_that_could_never_be_met_is_none(rate_per_s: float, burst: int) -> None:
+    with pytest.raises(ValueError, match="positive rate"):
+        Limit(rate_per_s, burst)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hypothesis
+from hypothesis import strategies as st
+
 from gateway.policy import limits
+from gateway.policy.limits import Limit
 from gateway.store.base import LimitAsk
 from gateway.store.counts import LocalCounts
 
@@ -39,3 +43,38 @@ def test_a_flood_of_keys_forgets_the_key_that_is_nearest_to_rest() -> None:
         counts.take([LimitAsk(f"k{number}", 10.0, 2)], 0.0, local=False)
     assert len(counts) == 3
     assert not counts.take([LimitAsk("busy", 0.01, 2)], 0.0, local=False)[0].allowed
+
+
+@hypothesis.given(
+    steps=st.lists(st.floats(0.0, 3.0), max_size=40),
+    rate_per_s=st.sampled_from([0.1, 0.5, 1.0, 7.0, 1000.0]),
+    burst=st.integers(1, 5),
+)
+def test_charging_on_the_data_path_answers_as_taking_does(steps: list[float], rate_per_s: float, burst: int) -> None:
+    taking, charging, now = LocalCounts(), LocalCounts(), 1_000_000.0
+    for step_s in steps:
+        now += step_s
+        (taken,) = taking.take([LimitAsk("k", rate_per_s, burst)], now, local=True)
+        found, wait_s = charging.charge([("k", Limit(rate_per_s, burst))], now)
+        assert (wait_s == 0.0) == taken.allowed
+        if taken.allowed:
+            assert abs(found - taken.remaining) <= 1  # rounding of the last bit
+        else:
+            assert abs(wait_s - taken.retry_after_s) < 1e-3
+
+
+def test_a_refusal_on_the_data_path_charges_nothing_and_says_which() -> None:
+    counts = LocalCounts()
+    asks = [("wide", Limit(1.0, 5)), ("narrow", Limit(1.0, 1))]
+    assert counts.charge(asks, 0.0) == (0, 0.0)
+    for _ in range(9):
+        assert counts.charge(asks, 0.0)[0] == 1
+    assert counts.charge([("wide", Limit(1.0, 5))], 0.0) == (3, 0.0)
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_a_burst() -> None:
+    counts = LocalCounts()
+    ask = [("k", Limit(1.0, 2))]
+    counts.charge(ask, 10_000.0)
+    assert counts.charge(ask, 5_000.0)[1] <= 2.0
+    assert counts.charge(ask, 5_002.0)[1] == 0.0

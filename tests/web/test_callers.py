@@ -48,7 +48,7 @@ async def test_a_guest_that_asks_too_often_is_told_to_wait(stack: Stack) -> None
     from gateway.web.throttle import ThrottleRules
 
     many = Limit.per_minute(1_000)
-    stack.gateway.throttle.reload(ThrottleRules(many, Limit.per_minute(1), many, many))
+    stack.gateway.throttle.reload(ThrottleRules(many, many, Limit.per_minute(1), many, many))
     session = await stack.session()
     for status in (403, 429):
         async with stack.call("GET", WAIT, bearer=session["session_token"]) as answer:
