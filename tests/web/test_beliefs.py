@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import orjson
 import pytest
 
@@ -13,7 +15,7 @@ BELIEFS = genesys.beliefs()
 PATHS = [row for row in BELIEFS.rows if row.kind in {"route", "socket"}]
 CONFIGURED = {"route.messaging-close"}
 """Beliefs that the shipped configuration makes work as a route."""
-REMOVED = orjson.loads((genesys.files("gateway") / "data" / "genesys-operations.json").read_bytes())["removed"]
+REMOVED = orjson.loads((files("gateway") / "data" / "genesys-operations.json").read_bytes())["removed"]
 ID = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 
 
