@@ -7,42 +7,41 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from gateway import errors
 from gateway.admission import Admissions, SiteDesk
+from gateway.app.audit_setup import audit_log
+from gateway.app.feeding import StoreMetrics, feed_secrets, feed_sockets
 from gateway.app.observers import LegMetrics, TokenWatch
 from gateway.app.own_keys import own_key
 from gateway.app.ruleset import make_ruleset
 from gateway.app.scripts import render_scripts, static_dir
+from gateway.app.secret_ends import secret_names
 from gateway.app.stores import make_store
 from gateway.config import genesys
 from gateway.config.compile import Compiled
-from gateway.errors import Refusal
 from gateway.gate import Gate
 from gateway.guestbook import Guestbook, GuestKeys
-from gateway.observe.audit.log import AuditLog
-from gateway.observe.audit.settings import AuditSettings
 from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import Scope
-from gateway.policy.jws import VerificationKey
-from gateway.policy.visitors import IssuerRules
 from gateway.provider.backends import Backends
 from gateway.provider.build import assertion_audiences, key_ring, lives_of, relying_parties
 from gateway.provider.key_files import KeyRingFault
 from gateway.provider.parties import RelyingParties
 from gateway.provider.people import BookSessions
 from gateway.provider.provider import Provider
+from gateway.store.redis import RedisStore
 from gateway.store.sealing import Sealer
 from gateway.upstream.bearer import Bearer, ClientCredentials
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.budget import RetryBudget
 from gateway.upstream.http import HttpLeg
+from gateway.upstream.jwks import IssuerKeys
 from gateway.upstream.login import LoginDesk
 from gateway.upstream.ownership import ConversationOwners
 from gateway.upstream.rest import RestRelay
@@ -76,14 +75,6 @@ class Surroundings:
     node: str = "node"
 
 
-class NoOpenIdKeys:
-    """The key source of a gateway without OpenID issuers."""
-
-    async def keys(self, rules: IssuerRules, kid: str | None) -> Sequence[VerificationKey]:
-        """There are none. Raises Refusal(VISITOR_KEYS_UNAVAILABLE)."""
-        raise Refusal(errors.VISITOR_KEYS_UNAVAILABLE)
-
-
 class Gateway:
     """All parts of one process. `start` before traffic; `drain` and `stop` at the end."""
 
@@ -96,13 +87,17 @@ class Gateway:
         self.compiled = compiled
         self.rules = make_ruleset(compiled, self._guest_key)
         self.metrics = Metrics(_scope(compiled))
-        self.audit = AuditLog(_audit_settings(compiled, surroundings), self.metrics)
-        self.gate = Gate(self.audit, self.metrics, clock)
         self.store = make_store(compiled, clock)
+        sealer = Sealer({config.keys.guest_version: self._guest_key}, entropy)
+        if isinstance(self.store, RedisStore):
+            self.store.watch = StoreMetrics(self.metrics)
+        self.audit = audit_log(compiled, surroundings.directory, surroundings.node, self.metrics, self.store, sealer)
+        self.gate = Gate(self.audit, self.metrics, clock)
+        feed_secrets(self.metrics, compiled, surroundings.directory)
         self.guestbook = Guestbook(
             self.store,
             keys=GuestKeys(self._guest_key, config.keys.guest_version),
-            sealer=Sealer({config.keys.guest_version: self._guest_key}, entropy),
+            sealer=sealer,
             entropy=entropy,
             clock=clock,
         )
@@ -119,8 +114,9 @@ class Gateway:
         self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
         self.parties = RelyingParties(relying_parties(compiled.parties.values()))
         self.ring = key_ring(config.oidc, surroundings.directory)
+        self.issuer_keys = IssuerKeys(self._issuer_leg, time.monotonic, http_too=config.dev)
         self.admissions = Admissions(
-            self._desk, self.guestbook, self.store, self.gate, self.metrics, NoOpenIdKeys(), clock
+            self._desk, self.guestbook, self.store, self.gate, self.metrics, self.issuer_keys, clock
         )
         self.provider = self._make_provider(compiled)
         self.assets = Assets(static_dir())
@@ -139,10 +135,13 @@ class Gateway:
             log.error("oidc.no_signing_key", fault=str(fault))  # readiness tells it, and chats without sign-in go on
         watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
         self.sockets = SocketRelay(
-            self.rules.sockets, self.guestbook, self.store, SocketDialer(surroundings.entropy), watch,
+            self.rules.sockets, self.guestbook, self.store,
+            SocketDialer(surroundings.entropy, observer_of=self._dial_metrics), watch,
             surroundings.clock, entropy=surroundings.entropy, sessions=SocketSessions(self.admissions, self._region),
         )  # fmt: skip
         await self.sockets.start()
+        feed_sockets(self.metrics, self.sockets.traffic)
+        self.metrics.sessions_active.child().ask(lambda: float(self.guestbook.known_sessions))
         self.front = self._make_front(self.sockets)
 
     def _make_front(self, sockets: SocketRelay) -> Front:
@@ -208,6 +207,8 @@ class Gateway:
         self.parties.replace(parties)
         render_scripts(compiled, self.assets)
         self.compiled, self.rules = compiled, rules
+        self.metrics.rescope(_scope(compiled))
+        feed_secrets(self.metrics, compiled, self.surroundings.directory)
         self.provider = self._make_provider(compiled)
         self.tokens.replace(rules.credentials)
         self.relay.forget_answers()
@@ -229,6 +230,7 @@ class Gateway:
         if self.sockets is not None:
             await self.sockets.close()
         await self.owners.close()
+        await self.issuer_keys.close()
         await self.tokens.close()
         await self.token_watch.close()
         for leg in self._legs.values():
@@ -258,6 +260,11 @@ class Gateway:
             self._legs[upstream, base_url] = leg
         return leg
 
+    def _dial_metrics(self, base_url: str) -> LegMetrics:
+        """Who counts the dials to a Guest-API host."""
+        region = next((hosts.region for hosts in self.rules.hosts.values() if hosts.webmessaging == base_url), "none")
+        return LegMetrics(self.metrics, "messaging_ws", region)
+
     async def _token_owner(self, credentials: ClientCredentials, bearer: Bearer) -> TokenOwner | None:
         """Whose token it is, before it is used for anything else."""
         return await whose_token(self._api_leg(credentials.org), bearer)
@@ -268,6 +275,10 @@ class Gateway:
 
     def _ownership_client(self, org: str) -> str | None:
         return self.compiled.orgs[org].ownership_client
+
+    def _issuer_leg(self, base_url: str) -> HttpLeg:
+        """A leg to an OpenID issuer, counted under the first organisation's region: it belongs to none."""
+        return self._leg("jwks", base_url, next(iter(self.rules.hosts.values())).region)
 
     def _connections(self, upstream: str, state: str) -> float:
         """How many connections the legs of one kind have in a state."""
@@ -290,20 +301,10 @@ def _scope(compiled: Compiled) -> Scope:
     """The label values that only the configuration knows."""
     regions = dict.fromkeys(org.hosts.region for org in compiled.orgs.values())
     clients = dict.fromkeys(client for org in compiled.orgs.values() for client in org.clients)
-    return Scope(regions=tuple(regions), clients=tuple(clients), sites=tuple(compiled.sites))
-
-
-def _audit_settings(compiled: Compiled, surroundings: Surroundings) -> AuditSettings:
-    audit, directory = compiled.config.audit, surroundings.directory
-    key = compiled.audit_key
-    return AuditSettings(
-        dir=directory / audit.dir,
-        node=surroundings.node,
-        key_pem=key.reveal_bytes() if key is not None else None,
-        dev=compiled.config.dev,
-        on_failure=audit.on_failure,
-        retention_days=audit.retention_days,
-        fallback_dir=directory / audit.fallback_dir if audit.fallback_dir else None,
-        anchor_dir=directory / audit.anchor_dir if audit.anchor_dir else None,
-        stderr_checkpoints=not compiled.config.dev,
+    return Scope(
+        regions=tuple(regions),
+        clients=tuple(clients),
+        secrets=secret_names(compiled.config),
+        sites=tuple(compiled.sites),
+        sinks=tuple(sink.name for sink in compiled.config.audit.sinks),
     )
