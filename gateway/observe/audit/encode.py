@@ -74,8 +74,9 @@ class Encoder:
         if second != self._second:
             self._second, self._second_text = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         opening = (
-            f'{{"@timestamp":"{self._second_text}.{int((at - second) * 1e6):06d}Z","event.sequence":{position.sequence},'
-            f'"gateway.prev":"{position.prev}","event.id":"{uuid7(at, self._random_digits())}",'
+            f'{{"@timestamp":"{self._second_text}.{int((at - second) * 1e6):06d}Z",'
+            f'"event.sequence":{position.sequence},"gateway.prev":"{position.prev}",'
+            f'"event.id":"{uuid7(at, self._random_digits())}",'
         )
         if not fields:
             return b"".join((opening.encode(), self._constant[action.name], b"}"))
