@@ -108,7 +108,7 @@ class Gate:
         self._metrics = metrics
         self._clock = clock
         self._allowed = metrics.origin_checks.child("allowed")
-        self._subjects: OrderedDict[tuple[str, str, int], Subject] = OrderedDict()
+        self._subjects: OrderedDict[tuple[str, str, str, int], Subject] = OrderedDict()
 
     async def permit(self, facts: Facts, rules: SiteRules, trail: Trail) -> Permit:
         """Leave for one REST call. Raises Refusal; the web room hands it back to `refused`.
@@ -255,7 +255,10 @@ class Gate:
             return trail.who
         caller = trail.caller
         day = int(self._clock() // DAY_S)  # references of addresses change daily
-        key = (caller.session.id if isinstance(caller, Guest) else trail.site or "", trail.client_ip, day)
+        # By guest and not by session alone: who signs in stays in the session and becomes another guest.
+        session = caller.session if isinstance(caller, Guest) else None
+        whom = (session.id, session.guest_id) if session is not None else ("", trail.site or "")
+        key = (*whom, trail.client_ip, day)
         found = self._subjects.get(key)
         if found is None:
             found = self._make_subject(trail)

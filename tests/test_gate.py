@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway import errors
@@ -138,6 +140,13 @@ async def test_whom_a_record_is_about_is_built_once(gate: Gate) -> None:
     first.caller = second.caller = Guest(SESSION)
     assert gate.subject(first) is gate.subject(second)
     assert gate.subject(first) is gate.subject(first)
+
+
+async def test_who_signs_in_within_a_session_is_another_subject_of_the_records(gate: Gate) -> None:
+    before, after = trail(), trail()
+    before.caller = Guest(replace(SESSION, guest_id="anonymous-1", verified=False))
+    after.caller = Guest(SESSION)
+    assert gate.subject(before) is not gate.subject(after)
 
 
 def test_subjects_that_nobody_asks_for_are_forgotten(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

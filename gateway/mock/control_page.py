@@ -24,7 +24,7 @@ h1{font-size:1.2rem;margin:0}h2{font-size:1.05rem;margin:1.5rem 0 .5rem}
 article{border:1px solid #bbb;border-radius:6px;padding:.6rem 1rem;margin:.6rem 0}
 .guest{color:#124f7c}.agent{color:#3b5d14}.tag{border:1px solid currentColor;border-radius:9px;padding:0 .5rem}
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.2rem .4rem;text-align:left;
-vertical-align:top;overflow-wrap:anywhere}code{font-size:.85rem}
+vertical-align:top;overflow-wrap:anywhere}th{white-space:nowrap}td:nth-child(4){min-width:3rem}code{font-size:.85rem}
 </style></head><body>
 <header><h1>Mock Genesys: the agent's side of $org. This is not Genesys Cloud.</h1></header>
 <main><h2>Conversations</h2>$conversations<h2>Last requests received</h2>
@@ -47,7 +47,7 @@ def render(world: World) -> str:
 
 def _conversation(world: World, conversation: Conversation) -> str:
     view = control_views.as_agent_sees(world, conversation)
-    who = f"verified: {view['external_id']}" if view["verified"] else "not verified"
+    who = f"signed in at Genesys: {view['external_id']}" if view["verified"] else "not signed in at Genesys"
     state = "running" if view["active"] else f"ended by {view['ended_by']}"
     data = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in view["participant_data"].items()

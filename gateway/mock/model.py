@@ -134,6 +134,6 @@ class Contact:
 class AgentSettings:
     """How the scripted agent behaves; `delay_s` is real time between typing and answer."""
 
-    name: str = "Ada (mock agent)"
+    name: str = "Charles (mock agent)"
     enabled: bool = True
     delay_s: float = 0.0

@@ -45,9 +45,10 @@ async def test_signing_in_keeps_the_conversation_and_shows_the_agent_a_verified_
         assert "customer-1815" not in str(after)
         assert "ada@shop.example" not in str(after)
         assert stage.guest_texts() == ["Hello", "Now it is me"]
-        methods = [one["gateway.auth.method"] for one in await stage.settled_audit("session.issued")]
-        assert "anonymous" in methods
-        assert "zendesk-messaging" in methods
+        issued = await stage.settled_audit("session.issued")
+        assert [one["gateway.auth.method"] for one in issued][:2] == ["anonymous", "zendesk-messaging"]
+        assert issued[0]["user.id"] != issued[1]["user.id"]  # two guests in the records, one session
+        assert issued[0]["gateway.ref.session"] == issued[1]["gateway.ref.session"]
 
 
 async def test_a_reload_brings_the_conversation_back(stage: Stage, browser: Browser) -> None:

@@ -83,7 +83,7 @@ class Window:
     @property
     def status(self) -> Any:
         """The line below the panel's title."""
-        return self.page.get_by_role("dialog").get_by_role("status")
+        return self.page.get_by_role("dialog").get_by_role("banner").get_by_role("status")
 
     @property
     def log(self) -> Any:

@@ -17,7 +17,7 @@ async def test_the_agent_types_first_and_then_says_it_back(guest: GuestMaker, mo
     assert typing["body"]["events"][0]["typing"] == {"type": "On", "duration": 5000}
     assert (reply["body"]["text"], reply["body"]["direction"]) == ("You said: hello", "Outbound")
     assert reply["body"]["originatingEntity"] == "Human"
-    assert reply["body"]["channel"]["from"] == {"nickname": "Ada (mock agent)"}
+    assert reply["body"]["channel"]["from"] == {"nickname": "Charles (mock agent)"}
 
 
 async def test_without_the_typing_indicator_only_the_answer_comes(guest: GuestMaker, mock: RunningMock) -> None:

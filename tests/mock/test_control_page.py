@@ -29,7 +29,7 @@ async def test_it_shows_transcript_participant_data_and_the_verified_guest_escap
     text = await page(http, mock)
     assert "&lt;script&gt;" in text
     assert "<script>" not in text
-    assert "verified: ana" in text
+    assert "signed in at Genesys: ana" in text
     assert "context.pl&lt;an" in text
 
 
