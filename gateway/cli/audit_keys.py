@@ -5,14 +5,15 @@ Leaves the notes they sign to gateway/observe/audit.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.audit_options import files_read, log_options, moment, settings_of
+from gateway.cli.audit_options import files_read, log_options, moment, own_keys, settings_of
 from gateway.cli.exits import CommandFault, Exit
-from gateway.observe.audit.keys import new_pem, read_signer, signer_for, write_secret_file
+from gateway.observe.audit.keys import new_pem, read_signer, write_secret_file
 from gateway.observe.audit.ledger import validity
 from gateway.observe.audit.notes import FOREVER
 from gateway.observe.audit.oneoff import write_once
@@ -40,9 +41,13 @@ def keygen(path: Path, **where: Any) -> int:
 @click.command()
 @log_options
 def pubkey(**where: Any) -> int:
-    """Print the verifier key of this log's signing key, for `gateway audit verify --vkey` and any C2SP tool."""
+    """Print the verifier key of this log, under each name that it signed with here.
+
+    For `gateway audit verify --vkey` and any C2SP tool.
+    """
     with files_read():
-        click.echo(signer_for(settings_of(**where)).verifier.vkey)
+        for key in own_keys(settings_of(**where)):
+            click.echo(key.vkey)
     return Exit.OK
 
 
@@ -58,10 +63,15 @@ def rotate_key(new_key: Path, begins: str | None, ends: str | None, **where: Any
     """
     settings, now = settings_of(**where), time.time()
     with files_read():
-        signer = read_signer(new_key.read_bytes(), settings.key_name)
+        pem = new_key.read_bytes()
         not_before, not_after = validity(moment(begins, now) or now, moment(ends, now) or FOREVER)
-        fields = {"gateway.key.next_vkey": signer.verifier.vkey, "gateway.key.not_before": not_before,
-                  "gateway.key.not_after": not_after}  # fmt: skip
-        writer = write_once(settings, [sealing("audit.key", now, fields)])
-    click.echo(f"{signer.verifier.vkey}\nrecorded by {writer}; now name the new key in [audit] key and restart")
+        for key in own_keys(settings):
+            signer = read_signer(pem, key.name)
+            deployment, _, node = key.name.rpartition("/")
+            fields = {"gateway.key.next_vkey": signer.verifier.vkey, "gateway.key.not_before": not_before,
+                      "gateway.key.not_after": not_after}  # fmt: skip
+            named = replace(settings, deployment=deployment, node=node)
+            writer = write_once(named, [sealing("audit.key", now, fields)])
+            click.echo(f"{signer.verifier.vkey}\nrecorded by {writer}")
+    click.echo("now name the new key in [audit] key and restart", err=True)
     return Exit.OK

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import orjson
 
 from gateway.cli.exits import CommandFault, Exit
 from gateway.observe.audit.anchors import read_anchor_notes
 from gateway.observe.audit.keys import KEY_FILE, AuditKeyError, signer_for
 from gateway.observe.audit.notes import FOREVER, NoteError, VerifierKey, parse_vkey
+from gateway.observe.audit.segments import find_segments, first_line
 from gateway.observe.audit.settings import AuditSettings
 from gateway.observe.audit.times import parse_time
 
@@ -95,7 +97,7 @@ def trusted_keys(settings: AuditSettings, vkeys: tuple[str, ...]) -> list[Verifi
     """
     if not vkeys:
         try:
-            return [signer_for(settings).verifier]
+            return own_keys(settings)
         except (AuditKeyError, OSError):
             return []
     found: list[VerifierKey] = []
@@ -106,6 +108,31 @@ def trusted_keys(settings: AuditSettings, vkeys: tuple[str, ...]) -> list[Verifi
             if words:
                 found.append(_key_of(words, f"{item}:{number}"))
     return found
+
+
+def own_keys(settings: AuditSettings) -> list[VerifierKey]:
+    """Return this log's own key under every name under which it signed here, else under the name of the settings.
+
+    Raises AuditKeyError, OSError.
+    """
+    own = signer_for(settings).verifier
+    found = {
+        vkey
+        for segment in find_segments(path for path in settings.dirs if path.is_dir())
+        if (vkey := _vkey_in(segment.path))
+    }
+    same = [key for key in map(parse_vkey, sorted(found)) if key.public_key == own.public_key]
+    return same or [own]
+
+
+def _vkey_in(segment: Path) -> str | None:
+    """The verifier key that a segment's header names, where it is readable and well-formed."""
+    try:
+        vkey = orjson.loads(first_line(segment))["gateway.key.vkey"]
+        parse_vkey(vkey)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, NoteError):
+        return None
+    return str(vkey)
 
 
 def _key_of(words: list[str], place: str) -> VerifierKey:

@@ -31,6 +31,18 @@ def test_the_public_half_is_printed(tmp_path: Path) -> None:
     assert result.stdout == f"{key().vkey}\n"
 
 
+def test_a_rotation_holds_for_the_name_that_the_gateway_signs_with(tmp_path: Path) -> None:
+    import time
+
+    log = tmp_path / "log"
+    Made(log, node="web").add(1).close()
+    (tmp_path / "old.pem").write_bytes(pem_of(1))
+    (tmp_path / "new.pem").write_bytes(pem_of(2))
+    run("rotate-key", str(tmp_path / "new.pem"), "--dir", str(log), "--key", str(tmp_path / "old.pem"))
+    Made(log, node="web", seed=2, hand=Hand(time.time() + 5)).add(2).close()
+    assert verify([log], Options(keys=[key(1, "test/web")])).verdict == "intact"
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_rotation_leads_a_verifier_to_the_new_key_only(tmp_path: Path, seed: int) -> None:
     import time

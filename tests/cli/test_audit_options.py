@@ -37,6 +37,13 @@ def test_without_a_named_key_the_logs_own_is_trusted(tmp_path: Path) -> None:
     assert trusted_keys(settings_of(tmp_path / "none", None, None, None, None), ()) == []
 
 
+def test_the_logs_own_key_is_trusted_under_every_name_it_signed_with(tmp_path: Path) -> None:
+    (tmp_path / "audit-signing.pem").write_bytes(pem_of(1))
+    Made(tmp_path, node="other-node").add(1).close()
+    Made(tmp_path, node="foreign", seed=2).add(1).close()
+    assert trusted_keys(settings_of(tmp_path, None, None, None, None), ()) == [key(1, "test/other-node")]
+
+
 def test_anchors_come_from_files_and_directories(tmp_path: Path) -> None:
     import json
 
