@@ -40,6 +40,7 @@ def _held(compiled: Compiled) -> Iterator[Secret]:
         yield from backend.keys
     for party in compiled.parties.values():
         yield from party.secrets
-    for own in (compiled.admin_token, compiled.audit_key, compiled.guest_key):
+    yield from compiled.sink_authorizations.values()
+    for own in (compiled.admin_token, compiled.audit_key, compiled.guest_key, compiled.debug_key):
         if own is not None:
             yield own

@@ -13,15 +13,18 @@ import platform
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 
+from gateway.app.feeding import measure_lag, probe_store
 from gateway.app.gateway import Gateway, Surroundings
 from gateway.app.known_secrets import teach
+from gateway.app.rotation import SecretWatch, record_rotations, show_fingerprints
 from gateway.config.compile import Compiled
+from gateway.config.secrets import Secrets
 from gateway.errors import REQUEST_MALFORMED, ConfigFault, GatewayError, Refusal
 from gateway.gate import Trail
 from gateway.observe.audit import records
@@ -63,12 +66,15 @@ async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterat
             )
         )
         _note_config(gateway, compiled, surroundings.clock())
+        show_fingerprints(gateway.metrics, {}, compiled.fingerprints, surroundings.clock())
         url = await _listen_public(gateway, compiled, stack)
         admin_url = await _listen_admin(gateway, compiled, stack)
         warming = asyncio.create_task(gateway.tokens.warm_up())
-        lagging = asyncio.create_task(_measure_lag(gateway))
+        lagging = asyncio.create_task(measure_lag(gateway.metrics))
+        probing = asyncio.create_task(probe_store(gateway.metrics, gateway.store.ready))
         stack.push_async_callback(_cancelled, warming)
         stack.push_async_callback(_cancelled, lagging)
+        stack.push_async_callback(_cancelled, probing)
         stack.push_async_callback(_drained, gateway, compiled, surroundings)
         yield Running(gateway, url, admin_url)
 
@@ -85,13 +91,26 @@ async def serve(
     loop.add_signal_handler(signal.SIGHUP, reloads.put_nowait, None)
     async with running(compiled, surroundings) as run:
         reloader = asyncio.create_task(_reload_on_signal(run.gateway, reloads, recompile, surroundings))
+        watching = asyncio.create_task(watch_secrets(run.gateway, lambda: reloads.put_nowait(None)))
         try:
             ready(run)
             await stop.wait()
         finally:
+            await _cancelled(watching)
             await _cancelled(reloader)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.remove_signal_handler(number)
+
+
+async def watch_secrets(gateway: Gateway, changed: Callable[[], None]) -> None:
+    """Call `changed` whenever a secret in force has another value at its place. Never returns."""
+
+    def in_force() -> tuple[Secrets, Mapping[str, str]]:
+        reader = gateway.compiled.secrets
+        return reader, dict(reader.fingerprints)
+
+    rhythm = gateway.compiled.config.secrets
+    await SecretWatch(in_force, poll_s=rhythm.poll_s, exec_s=rhythm.exec_s).run(changed)
 
 
 async def reload(gateway: Gateway, recompile: Recompile, clock: Callable[[], float]) -> bool:
@@ -100,8 +119,11 @@ async def reload(gateway: Gateway, recompile: Recompile, clock: Callable[[], flo
     try:
         compiled = await asyncio.to_thread(recompile)
         teach(REDACTOR, compiled)
+        before = gateway.compiled.fingerprints
         await gateway.audit.grant(records.config_loaded(at=clock(), sha256=checksum(compiled), version=1))
+        await record_rotations(gateway.gate, before, compiled.fingerprints, clock())
         gateway.apply(compiled)
+        show_fingerprints(metrics, before, compiled.fingerprints, clock())
     except (GatewayError, ValueError) as fault:
         keys = [key for key, _ in fault.faults] if isinstance(fault, ConfigFault) else []
         log.error("config.rejected", reason=str(fault))
@@ -208,16 +230,6 @@ def _tls(compiled: Compiled) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(tls.certificate, tls.key)
     return context
-
-
-async def _measure_lag(gateway: Gateway) -> None:
-    """How late the loop wakes: what every request waits for, whatever it asks."""
-    loop, every_s = asyncio.get_running_loop(), 0.25
-    lag = gateway.metrics.event_loop_lag.child()
-    while True:
-        due = loop.time() + every_s
-        await asyncio.sleep(every_s)
-        lag.observe(max(loop.time() - due, 0.0))
 
 
 async def _drained(gateway: Gateway, compiled: Compiled, surroundings: Surroundings) -> None:

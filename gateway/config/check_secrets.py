@@ -18,6 +18,7 @@ from gateway.policy.jws import shared_secret
 MIN_BYTES: Final[dict[str, int]] = {
     "admin.token": 16,
     "keys.guest": 32,
+    "tracing.debug_key": 32,
     "backends.X.key": 24,
     "backends.X.previous_key": 24,
     "oidc.clients.X.secret": 16,

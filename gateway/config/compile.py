@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.config import shape
+from gateway.config.check_secrets import secret_values
 from gateway.config.findings import Sources
 from gateway.config.load import Loaded
 from gateway.config.model import Backend, Client, Config, Org
@@ -112,6 +114,13 @@ class Compiled:
     store_url: Secret
     audit_key: Secret | None
     guest_key: Secret | None
+    secrets: Secrets
+    """The reader of this configuration's secrets, and what it has read."""
+    fingerprints: Mapping[str, str]
+    """Of every secret in force, by its key."""
+    debug_key: Secret | None
+    sink_authorizations: Mapping[str, Secret]
+    """By the name of the audit sink."""
 
     def hosts_of_site(self, site: str) -> Hosts:
         """Return the Genesys hosts of a site's organisation."""
@@ -152,6 +161,16 @@ def compile_config(loaded: Loaded, sources: Sources) -> Compiled:
         store_url=_store_url(config.store.url, secrets),
         audit_key=_optional(config.audit.key, secrets),
         guest_key=_optional(config.keys.guest, secrets),
+        debug_key=_optional(config.tracing.debug_key, secrets),
+        sink_authorizations={
+            sink.name: secrets.read(sink.authorization) for sink in config.audit.sinks if sink.authorization is not None
+        },
+        secrets=secrets,
+        fingerprints={  # last: by now everything was read
+            shape.written(path): secrets.fingerprints[reference]
+            for path, _, reference in secret_values(config)
+            if reference in secrets.fingerprints
+        },
     )
 
 

@@ -105,6 +105,7 @@ class Metrics:
     def _state_and_config(self) -> None:
         self.secret_not_after = self._gauge("gateway_secret_not_after_timestamp_seconds")
         self.secret_last_rotation = self._gauge("gateway_secret_last_rotation_timestamp_seconds")
+        self.secret_fingerprint = self._gauge("gateway_secret_fingerprint")
         self.state_operation_duration = self._histogram("gateway_state_operation_duration_seconds")
         self.state_errors = self._counter("gateway_state_errors_total")
         self.state_up = self._gauge("gateway_state_up")

@@ -163,6 +163,20 @@ class RedisStore:
         """Give a lease back if `owner` holds it."""
         await self._run("release_lease", "RELEASE", [self._key("lease", name)], [owner])
 
+    async def agree(self, name: str, value: bytes) -> bytes:
+        """Keep a value under a name unless there is one; the one that is kept. Raises Refusal(STORE_UNAVAILABLE)."""
+        key = self._key("agreed", name)
+        found: Any = await self._within("agree", lambda: self._client.set(key, value, nx=True, get=True))
+        return value if found is None else bytes(found)
+
+    async def run_script(self, script: str, keys: list[str], args: list[str]) -> object:
+        """Run a script of the audit log, whose keys are whole names. Raises OSError when the store does not answer."""
+        try:
+            found: object = await self._within("script", lambda: self._client.eval(script, len(keys), *keys, *args))
+        except Refusal as exc:
+            raise OSError("the store does not answer") from exc
+        return found
+
     async def take_limits(self, asks: Sequence[LimitAsk]) -> tuple[LimitResult, ...]:
         """Answer several limits in one round trip; counted on this node only when the store does not answer."""
         args: list[Any] = [repr(self._clock()), repr(SLACK_S)]

@@ -145,3 +145,15 @@ def test_the_document_is_the_table() -> None:
     text = DOCS.read_text(encoding="utf-8")
     begin, end = "<!-- table: begin -->\n", "<!-- table: end -->"
     assert text.partition(begin)[2].partition(end)[0] == table_as_markdown()
+
+
+def test_a_reload_admits_the_names_of_the_new_configuration() -> None:
+    metrics = Metrics(scope())
+    metrics.token_expiry.child("new-client").set(1.0)
+    assert metrics.label_overflow.child("gateway_token_expiry_timestamp_seconds").value == 1
+    metrics.rescope(Scope(clients=("new-client",), regions=("us-east-1",)))
+    metrics.token_expiry.child("new-client").set(2.0)
+    text = metrics.exposition()[0].decode()
+    assert 'gateway_token_expiry_timestamp_seconds{client="new-client"} 2.0' in text
+    assert metrics.label_overflow.child("gateway_token_expiry_timestamp_seconds").value == 1
+    assert 'gateway_upstream_errors_total{reason="dns",region="us-east-1",upstream="api"} 0.0' in text

@@ -1,0 +1,82 @@
+"""The audit log as the configuration wants it, with what nodes share through the store: heads, and keys of pseudonyms.
+
+The log itself is `observe/audit/`. The rule: keys lie in the store sealed only, and a store that does not answer
+keeps no node from starting: it then goes on with keys of its own, and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from gateway.config.compile import Compiled
+from gateway.config.model import AuditSink
+from gateway.errors import Refusal
+from gateway.observe.audit.anchors import StoreAnchor
+from gateway.observe.audit.log import AuditLog
+from gateway.observe.audit.pseudonyms import Agree
+from gateway.observe.audit.settings import AuditSettings, SinkSettings
+from gateway.observe.metrics import Metrics
+from gateway.store.base import Store
+from gateway.store.redis import RedisStore
+from gateway.store.sealing import SealBroken, Sealer
+
+log = structlog.get_logger(__name__)
+
+
+def audit_log(
+    compiled: Compiled, directory: Path, node: str, metrics: Metrics, store: Store, sealer: Sealer
+) -> AuditLog:
+    """The log, not yet open. With a shared store its nodes witness each other and use the same pseudonyms."""
+    settings = audit_settings(compiled, directory, node)
+    if not isinstance(store, RedisStore):
+        return AuditLog(settings, metrics)
+    prefix, keep_s = compiled.config.store.prefix, settings.retention_days * 86_400
+    anchor = StoreAnchor(store.run_script, prefix, keep_s)
+    return AuditLog(settings, metrics, store=anchor, agree=_agreement(store, sealer))
+
+
+def audit_settings(compiled: Compiled, directory: Path, node: str) -> AuditSettings:
+    """The settings; relative paths begin at `directory`."""
+    audit, key = compiled.config.audit, compiled.audit_key
+    return AuditSettings(
+        dir=directory / audit.dir,
+        node=node,
+        key_pem=key.reveal_bytes() if key is not None else None,
+        dev=compiled.config.dev,
+        on_failure=audit.on_failure,
+        retention_days=audit.retention_days,
+        fallback_dir=directory / audit.fallback_dir if audit.fallback_dir else None,
+        anchor_dir=directory / audit.anchor_dir if audit.anchor_dir else None,
+        stderr_checkpoints=not compiled.config.dev,
+        conversation_id=audit.conversation_id,
+        sinks=tuple(_sink(sink, compiled, directory) for sink in audit.sinks),
+    )
+
+
+def _sink(sink: AuditSink, compiled: Compiled, directory: Path) -> SinkSettings:
+    authorization = compiled.sink_authorizations.get(sink.name)
+    return SinkSettings(
+        name=sink.name,
+        kind=sink.kind,
+        target=sink.target,
+        ca_file=directory / sink.ca_file if sink.ca_file else None,
+        authorization=authorization.reveal() if authorization is not None else None,
+    )
+
+
+def _agreement(store: RedisStore, sealer: Sealer) -> Agree:
+    """Offers a key to the other nodes, sealed, and gives the one that all use."""
+
+    async def agree(name: str, key: bytes) -> bytes:
+        context = f"audit-key:{name}".encode()
+        try:
+            return sealer.open(await store.agree(f"audit-key:{name}", sealer.seal(key, context)), context)
+        except Refusal:
+            log.error("audit.keys_not_shared", key=name, why="the store does not answer")
+        except SealBroken:
+            log.error("audit.keys_not_shared", key=name, why="another guest key sealed it: [keys] guest differs")
+        return key
+
+    return agree
