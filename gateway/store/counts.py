@@ -44,6 +44,7 @@ class LocalCounts:
         for ask in asks:
             count = self._counts.get(ask.key, now) or _Count()
             taken = limits.take(count.state, now, ask.rate_per_s, ask.burst, ask.cost)
+            count.state = min(count.state, taken.state)  # no charge: what a clock that was set back left behind
             results.append(LimitResult(taken.allowed, taken.retry_after_s, taken.remaining, local))
             charged.append((ask.key, count, taken.state))
         if all(result.allowed for result in results):
@@ -58,15 +59,15 @@ class LocalCounts:
         `take`, written for the data path, where every request asks for three.
         """
         charged: list[tuple[str, _Count, float]] = []
-        after, tolerance_s, interval_s = now, 0.0, 1.0
+        after, tolerance_s, interval_s, burst = now, 0.0, 1.0, 0
         for index, (key, limit) in enumerate(asks):
             count = self._counts.get(key, now) or _Count()
-            interval_s, tolerance_s = limit.interval_s, limit.tolerance_s
+            interval_s, tolerance_s, burst = limit.interval_s, limit.tolerance_s, limit.burst
             state = count.state
             if state < now:
                 state = now
             elif state > now + tolerance_s:  # the clock was set back, or the limit made smaller
-                state = now + tolerance_s
+                state = count.state = now + tolerance_s
             after = state + interval_s
             wait_s = after - tolerance_s - now
             if wait_s > SLACK_S:
@@ -74,7 +75,7 @@ class LocalCounts:
             charged.append((key, count, after))
         for key, count, state in charged:
             self._keep(key, count, state, now)
-        return max(0, int((tolerance_s - (after - now) + SLACK_S) / interval_s)), 0.0
+        return min(burst, max(0, int((tolerance_s - (after - now) + SLACK_S) / interval_s))), 0.0
 
     def _keep(self, key: str, count: _Count, state: float, now: float) -> None:
         """Set a state; the map is told only when it would forget too early."""

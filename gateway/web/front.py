@@ -20,12 +20,12 @@ from gateway.gate import Gate, Trail
 from gateway.observe.metrics import Metrics
 from gateway.policy.decision import SiteRules
 from gateway.policy.origins import check_origin, cors_headers, preflight_headers
-from gateway.policy.paths import parse_target
-from gateway.policy.sites import PREFIX, SiteTable, parse_host
+from gateway.policy.paths import Target, parse_target
+from gateway.policy.sites import MAX_HOST_CHARS, PREFIX, SiteTable, parse_host
 from gateway.web.clients import TrustedProxies
 from gateway.web.exchange import BodyLimits, Exchange, check_single_headers
 from gateway.web.problems import SERVER, oauth_error_answer, problem_answer
-from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed, find_surface
+from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed, Surface, find_surface
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 Admission = Callable[[Exchange], None]
@@ -36,6 +36,12 @@ Explain = Callable[[Exchange, Refusal], Refusal]
 
 log = structlog.get_logger(__name__)
 RETRY_WHEN_BUSY_S: Final = 1
+Place = tuple[Target, tuple[str, ...], Surface, SiteRules | None]
+"""What a path and a Host lead to: target, segments below the site, service, site."""
+PLACES_KEPT: Final = 4_096
+PLACE_CHARS: Final = 512
+"""Longer targets are not remembered: what strangers send must not fill the memory."""
+ORIGINS_KEPT: Final = 4_096
 ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 
 
@@ -72,11 +78,15 @@ class Front:
         self._admit = admit
         self._under_way = 0
         self._in_flight = {name: metrics.http_requests_in_flight.child(name) for name in (*handlers, UNMATCHED.name)}
+        self._places: dict[tuple[str, str | None], Place] = {}
+        self._cors: dict[tuple[str, str | None], Mapping[str, str]] = {}
         self.draining = False
 
     def reload(self, rules: FrontRules) -> None:
         """Decide by these rules from the next request on."""
         self._rules = rules
+        self._places.clear()
+        self._cors.clear()
 
     @property
     def under_way(self) -> int:
@@ -143,6 +153,25 @@ class Front:
             in_flight.value -= 1.0
 
     def _place(self, exchange: Exchange, rules: FrontRules) -> None:
+        """Find service and site, or remember them: the answer hangs on path and Host alone."""
+        request = exchange.request
+        key = (request.raw_path, request.headers.get("Host"))
+        known = self._places.get(key)
+        if known is None:
+            self._find_place(exchange, rules)
+            if len(key[0]) <= PLACE_CHARS and len(key[1] or "") <= MAX_HOST_CHARS:
+                if len(self._places) >= PLACES_KEPT:
+                    self._places.clear()
+                self._places[key] = (exchange.target, exchange.segments, exchange.surface, exchange.site)
+            return
+        exchange.target, exchange.segments, exchange.surface, exchange.site = known
+        exchange.trail.surface = exchange.surface.name
+        if exchange.site is not None:
+            self._enter(exchange, exchange.site, rules)
+        elif exchange.surface.origin is OriginNeed.OPEN:
+            exchange.cors = _cors_of_any_site(exchange.origin, rules)
+
+    def _find_place(self, exchange: Exchange, rules: FrontRules) -> None:
         """Find service and site. CORS headers are fixed once the site is known: refusals carry them too."""
         request, trail = exchange.request, exchange.trail
         exchange.target = target = parse_target(request.raw_path)
@@ -166,9 +195,18 @@ class Front:
         found = rules.sites.find(target, host, target.parameter("deploymentId"))
         exchange.segments = found.segments
         exchange.site = rules.rules[found.name]
-        exchange.trail.site = found.name
-        exchange.trail.region = rules.regions[found.name]
-        exchange.cors = _cors_of_site(exchange.origin, exchange.site)
+        self._enter(exchange, exchange.site, rules)
+
+    def _enter(self, exchange: Exchange, site: SiteRules, rules: FrontRules) -> None:
+        exchange.trail.site = site.name
+        exchange.trail.region = rules.regions[site.name]
+        origin = exchange.trail.origin
+        cors = self._cors.get((site.name, origin))
+        if cors is None:
+            cors = _cors_of_site(origin, site)
+            if cors is not _NO_CORS and len(self._cors) < ORIGINS_KEPT:
+                self._cors[site.name, origin] = cors
+        exchange.cors = cors
 
     def _check_origin(self, exchange: Exchange) -> None:
         if exchange.surface.origin is OriginNeed.PAGE:

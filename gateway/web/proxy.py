@@ -25,6 +25,7 @@ from gateway.web.callers import Callers
 from gateway.web.exchange import Exchange
 from gateway.web.problems import SERVER
 from gateway.web.throttle import Throttle
+from gateway.web.whole import ALLOW_ORIGIN, WholeAnswer, cors_lines
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,8 @@ LARGEST_BODY_BYTES: Final = 512_000
 OWNER_QUESTIONS: Final = "(owner)"
 OWNER_QUESTIONS_PER_MIN: Final = 10
 """How many conversations that nobody knows yet one guest may name per minute: each costs a call to Genesys."""
+OURS: Final = f"Server: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n"
+NOT_KEPT: Final = "Cache-Control: no-store\r\n"
 AUTH_FAILURES: Final = {401: "other", 403: "missing_permission"}
 
 
@@ -96,10 +99,15 @@ class RestProxy:
             await self._owners.find_out(exchange.rules.org, unknown.conversation)
         return await self._gate.permit(facts, exchange.rules, trail)
 
-    def _whole(self, exchange: Exchange, answer: RelayAnswer, body: bytes) -> web.Response:
-        response = web.Response(status=answer.status, body=body or None)
-        self._set_headers(exchange, response, answer)
-        return response
+    @staticmethod
+    def _whole(exchange: Exchange, answer: RelayAnswer, body: bytes) -> WholeAnswer:
+        fields = answer.headers
+        fields.append(("X-Request-Id", exchange.trail.request_id))
+        fields += exchange.limit_headers
+        lines = cors_lines(exchange.cors.get(ALLOW_ORIGIN)) + OURS
+        if not any(name == "cache-control" for name, _ in fields):
+            lines += NOT_KEPT
+        return WholeAnswer(answer.status, fields, lines, body)
 
     async def _streamed(self, exchange: Exchange, answer: RelayAnswer, request_bytes: int) -> web.StreamResponse:
         """Pass a large body on piece by piece; when it breaks off, the caller's connection is cut, not ended."""
