@@ -115,12 +115,27 @@ class Secrets:
     """Reads references. `directory`: what relative paths are relative to, the configuration file's own."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str], *, dev: bool) -> None:
+        self._fingerprints: dict[str, str] = {}
         self._directory = directory
         self._environ = environ
         self._dev = dev
 
+    def __repr__(self) -> str:
+        return f"<Secrets of {self._directory}>"
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """Of everything that was read here, by reference (or by the plain value: not to be shown)."""
+        return self._fingerprints
+
     def read(self, reference: str) -> Secret:
         """Return the secret that a reference names, read afresh. Raises `SecretUnreadable`."""
+        secret = self.peek(reference)
+        self._fingerprints[reference] = secret.fingerprint()
+        return secret
+
+    def peek(self, reference: str) -> Secret:
+        """As `read`, and remember nothing of it. Raises `SecretUnreadable`."""
         match = _REFERENCE.fullmatch(reference)
         if match is None:
             return self._inline(reference)

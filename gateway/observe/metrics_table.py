@@ -145,6 +145,8 @@ TABLE: Final = (
         "secret"),)),
     Row("gateway_secret_last_rotation_timestamp_seconds", "gauge", "When a configured secret last changed.",
         (("secret", "secret"),)),
+    Row("gateway_secret_fingerprint", "gauge", "The 48 bits that tell one secret in force from another; no part of it.",
+        (("secret", "secret"),)),
     Row("gateway_rate_limited_total", "counter", "Calls refused by a limit.", (("limiter", "limiter"),),
         create_all=True),
     Row("gateway_state_operation_duration_seconds", "histogram", "Time of one operation of the state store.",

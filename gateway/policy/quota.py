@@ -1,0 +1,88 @@
+"""How many calls one Genesys token may still make in its minute, and whose turn it is: head-room, guests, fair shares.
+
+Pure but for the counts it holds; `now` (monotonic) comes in. Leaves tokens and answers to `upstream.quota`. The rules:
+some of each quota stays unused, guests never use up what backends need, and a site that is active keeps its share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+WINDOW_S: Final = 60.0
+DOCUMENTED: Final = 300
+"""Calls per token and minute by the documentation; what an answer says counts as soon as one has come."""
+MAX_RESET_S: Final = 120.0
+SAME_WINDOW_S: Final = 2.0
+"""Resets are told in whole seconds, and an answer takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRules:
+    """Shares of a token's quota: `headroom` stays unused; guests together use at most `guests` of the rest."""
+
+    headroom: float = 0.2
+    guests: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for shares that are none."""
+        if not (0 <= self.headroom < 1 and 0 <= self.guests <= 1):
+            raise ValueError("headroom: 0 to below 1; guests: 0 to 1")
+
+
+class QuotaWindow:
+    """The count of one token. Windows are Genesys' own: they begin with the first call and end when an answer says."""
+
+    __slots__ = ("_before", "_by_site", "_guests", "allowed", "ends_at", "used")
+
+    def __init__(self) -> None:
+        self.allowed = DOCUMENTED
+        self.used = 0
+        self.ends_at = -math.inf
+        self._guests = 0
+        self._by_site: dict[str, int] = {}
+        self._before: frozenset[str] = frozenset()
+
+    def take(self, rules: QuotaRules, site: str, *, is_guest: bool, now: float) -> float:
+        """Count one call, if it may be made: 0.0. Else the seconds until the window ends, and nothing is counted."""
+        if now >= self.ends_at:
+            self._begin(now)
+        usable = self.allowed - math.ceil(self.allowed * rules.headroom)
+        if self.used >= usable - self._reserved_for_others(usable, site):
+            return self.ends_at - now
+        if is_guest and self._guests >= math.floor(usable * rules.guests):
+            return self.ends_at - now
+        self.used += 1
+        self._guests += is_guest
+        self._by_site[site] = self._by_site.get(site, 0) + 1
+        return 0.0
+
+    def told(self, count: int, allowed: int, reset_s: float, now: float) -> None:
+        """An answer has told how the token stands. Numbers that cannot be are left out."""
+        if count < 0 or allowed < 1 or not 0 <= reset_s <= MAX_RESET_S:
+            return
+        self.allowed = allowed
+        ends_at = now + reset_s
+        if ends_at > self.ends_at + SAME_WINDOW_S:
+            self._begin(now)
+        self.used = max(self.used, count)
+        self.ends_at = ends_at
+
+    def spent(self, retry_after_s: float, now: float) -> None:
+        """Genesys has answered 429: nothing more until then."""
+        self.used = max(self.used, self.allowed)
+        self.ends_at = max(now + min(max(retry_after_s, 1.0), MAX_RESET_S), min(self.ends_at, now + MAX_RESET_S))
+
+    def _begin(self, now: float) -> None:
+        self._before = frozenset(self._by_site)
+        self.used, self._guests, self._by_site = 0, 0, {}
+        self.ends_at = now + WINDOW_S
+
+    def _reserved_for_others(self, usable: int, site: str) -> int:
+        """What the other active sites have not used of their equal shares; active is who called since the last end."""
+        active = self._before | self._by_site.keys() | {site}
+        if len(active) == 1:
+            return 0
+        share = usable // len(active)
+        return sum(max(0, share - self._by_site.get(other, 0)) for other in active if other != site)

@@ -1,0 +1,90 @@
+"""The governor: which token a call uses, what Genesys' answers change, and who is told to wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import UPSTREAM_BUSY, Refusal
+from gateway.policy.quota import QuotaRules
+from gateway.upstream.quota import QuotaGovernor
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def governor(tokens: int = 1, shares: list[tuple[str, float]] | None = None) -> tuple[QuotaGovernor, Clock]:
+    clock, heard = Clock(), [] if shares is None else shares
+    return QuotaGovernor(
+        QuotaRules(), {("acme", "reader"): tokens}, clock, lambda client, share: heard.append((client, share))
+    ), clock
+
+
+def slots(quota: QuotaGovernor, most: int, *, is_guest: bool = False) -> list[int]:
+    """The tokens that up to `most` calls go with."""
+    found: list[int] = []
+    for _ in range(most):
+        try:
+            found.append(quota.take("acme", "reader", "shop", is_guest=is_guest))
+        except Refusal:
+            break
+    return found
+
+
+def fields(count: str, allowed: str = "300", reset: str = "60") -> dict[str, str]:
+    return {"inin-ratelimit-count": count, "inin-ratelimit-allowed": allowed, "inin-ratelimit-reset": reset}
+
+
+def test_a_second_token_is_used_when_the_first_has_no_room() -> None:
+    quota, _ = governor(tokens=2)
+    found = slots(quota, 1_000)
+    assert (found.count(0), found.count(1), found == sorted(found)) == (240, 240, True)
+
+
+def test_guests_have_their_share_of_each_token_and_backends_the_rest() -> None:
+    quota, _ = governor(tokens=2)
+    assert len(slots(quota, 1_000, is_guest=True)) == 240
+    assert len(slots(quota, 1_000)) == 240
+
+
+def test_who_finds_no_room_is_told_how_long_to_wait() -> None:
+    quota, clock = governor()
+    slots(quota, 240)
+    clock.now = 12.5
+    with pytest.raises(Refusal) as caught:
+        quota.take("acme", "reader", "shop", is_guest=False)
+    assert (caught.value.reason, caught.value.retry_after_s) == (UPSTREAM_BUSY, 48)
+
+
+def test_an_answer_that_says_less_is_believed() -> None:
+    shares: list[tuple[str, float]] = []
+    quota, _ = governor(shares=shares)
+    quota.heard("acme", "reader", 0, 200, fields("140", "180"))
+    assert len(slots(quota, 1_000)) == 4
+    assert shares == [("reader", 140 / 180)]
+
+
+@pytest.mark.parametrize("told", [{}, fields("x"), fields("1", "-300"), fields("9" * 9)])
+def test_an_answer_without_usable_numbers_changes_nothing(told: dict[str, str]) -> None:
+    quota, _ = governor()
+    quota.heard("acme", "reader", 0, 200, told)
+    assert len(slots(quota, 1_000)) == 240
+
+
+def test_a_429_stops_its_token_only() -> None:
+    quota, clock = governor(tokens=2)
+    quota.heard("acme", "reader", 0, 429, {"retry-after": "30"})
+    assert set(slots(quota, 10)) == {1}
+    clock.now = 31.0
+    assert set(slots(quota, 10)) == {0}
+
+
+def test_clients_do_not_share_a_quota_and_one_without_a_number_has_one_token() -> None:
+    quota, _ = governor()
+    slots(quota, 1_000)
+    assert quota.take("acme", "closer", "shop", is_guest=False) == 0
+    quota.replace(QuotaRules(), {("acme", "reader"): 2})
+    assert slots(quota, 1) == [1]
