@@ -6,7 +6,9 @@ keeps no node from starting: it then goes on with keys of its own, and says so.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -23,6 +25,7 @@ from gateway.store.redis import RedisStore
 from gateway.store.sealing import SealBroken, Sealer
 
 log = structlog.get_logger(__name__)
+SHARE_EVERY_S: Final = 3_600.0
 
 
 def audit_log(
@@ -35,6 +38,16 @@ def audit_log(
     prefix, keep_s = compiled.config.store.prefix, settings.retention_days * 86_400
     anchor = StoreAnchor(store.run_script, prefix, keep_s)
     return AuditLog(settings, metrics, store=anchor, agree=_agreement(store, sealer))
+
+
+async def share_keys(audit: AuditLog) -> None:
+    """Have the keys of the coming day agreed among the nodes, for ever: each is asked for before it is used."""
+    while True:
+        await asyncio.sleep(SHARE_EVERY_S)
+        try:
+            await audit.agree_keys()
+        except OSError as fault:
+            log.error("audit.keys_not_kept", error=type(fault).__name__)
 
 
 def audit_settings(compiled: Compiled, directory: Path, node: str) -> AuditSettings:

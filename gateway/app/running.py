@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
+from gateway.app.audit_setup import share_keys
 from gateway.app.feeding import measure_lag, probe_store
 from gateway.app.gateway import Gateway, Surroundings
 from gateway.app.known_secrets import teach
@@ -75,6 +76,8 @@ async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterat
         stack.push_async_callback(_cancelled, warming)
         stack.push_async_callback(_cancelled, lagging)
         stack.push_async_callback(_cancelled, probing)
+        sharing = asyncio.create_task(share_keys(gateway.audit))
+        stack.push_async_callback(_cancelled, sharing)
         stack.push_async_callback(_drained, gateway, compiled, surroundings)
         yield Running(gateway, url, admin_url)
 

@@ -7,7 +7,6 @@ Leaves writing to the writer thread. Rule: nothing here delays or fails a reques
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from gateway.observe.audit.anchors import Anchor, AnchorRefusedError, Heads, peers_of
@@ -23,6 +22,7 @@ from gateway.observe.metrics import Metrics
 
 _log: Final = logging.getLogger("gateway.audit")
 _ANCHOR_TIMEOUT_S: Final = 5.0
+_CANCEL_AGAIN_S: Final = 0.25
 _RETENTION_INTERVAL_S: Final = 6 * 3_600.0
 _KINDS: Final = frozenset(
     ("EDITED", "GAP", "REORDERED", "SPLICED", "BAD_SIGNATURE", "KEY_OUT_OF_RANGE", "TRUNCATED", "MISSING", "FORKED")
@@ -180,8 +180,9 @@ class _Latest:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+    """End the tasks; asks again where a library swallowed the first cancellation, as connection pools may."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)

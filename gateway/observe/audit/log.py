@@ -90,8 +90,7 @@ class AuditLog:
         Raises AuditKeyError without a usable key, AuditWriteFailedError or OSError when no directory takes the log.
         """
         self._loop = asyncio.get_running_loop()
-        if self._agree is not None:
-            await self._ring.agree(self._clock.wall(), self._agree)
+        await self.agree_keys()
         writer = await asyncio.to_thread(self._begin)
         self._metrics.audit_queue_capacity.child().set(self._capacity)
         self._metrics.audit_queue.child().ask(lambda: len(writer.queue))
@@ -109,6 +108,14 @@ class AuditLog:
         for written in self._early:
             self._keeper.heard(written)
         self._early.clear()
+
+    async def agree_keys(self) -> None:
+        """Take over the keys of this and the next epoch that all nodes use; asked each hour, no day begins without.
+
+        Raises what `agree` raises, and OSError.
+        """
+        if self._agree is not None:
+            await self._ring.agree(self._clock.wall(), self._agree)
 
     def _begin(self) -> Writer:
         """Make directory, key and first segment, and declare the logs that ended without being closed. Blocking."""

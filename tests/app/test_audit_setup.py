@@ -1,0 +1,150 @@
+"""The audit log gets what the configuration says, and nodes with one store share heads and keys of pseudonyms."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from gateway.app import audit_setup
+from gateway.app.audit_setup import audit_log, audit_settings, share_keys
+from gateway.config.compile import Compiled
+from gateway.observe.audit.anchors import AnchorRefusedError
+from gateway.observe.audit.ledger import Sealed
+from gateway.observe.audit.log import AuditLog
+from gateway.observe.audit.notes import parse_checkpoint, split_note
+from gateway.observe.audit.pseudonyms import Agree
+from gateway.observe.metrics import Metrics
+from gateway.store.redis import RedisStore
+from gateway.store.sealing import Sealer
+from tests.stack import compiled
+from tests.store.conftest import Hand, RedisServer
+
+NOW = 1_790_000_000.0
+SINK = {
+    "name": "siem",
+    "kind": "http",
+    "target": "https://siem.shop.example/in",
+    "authorization": "siem-token-0123456789",
+}
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    running = RedisServer()
+    yield running
+    running.stop()
+
+
+def node_log(
+    name: str, server: RedisServer, directory: Path, guest_key: bytes = b"g" * 32
+) -> tuple[AuditLog, RedisStore]:
+    """The log of one node with a directory of its own, and its store."""
+    config: Compiled = compiled({"store.url": server.url})
+    store = RedisStore(server.url, Hand(NOW), timeout_s=2.0)
+    return audit_log(config, directory / name, name, Metrics(), store, Sealer({1: guest_key}, os.urandom)), store
+
+
+def test_the_keys_of_the_configuration_reach_the_log(tmp_path: Path) -> None:
+    config = compiled(
+        {"audit.on_failure": "degrade", "audit.retention_days": 30, "audit.fallback_dir": "second",
+         "audit.anchor_dir": "worm", "audit.conversation_id": "hmac", "audit.sinks": [SINK]}
+    )  # fmt: skip
+    settings = audit_settings(config, tmp_path, "node-1")
+    assert (settings.on_failure, settings.retention_days, settings.conversation_id) == ("degrade", 30, "hmac")
+    assert settings.dirs == (tmp_path / ".gateway/audit", tmp_path / "second")
+    assert settings.anchor_dir == tmp_path / "worm"
+    (sink,) = settings.sinks
+    assert (sink.name, sink.kind, sink.target) == ("siem", "http", "https://siem.shop.example/in")
+    assert sink.authorization == "siem-token-0123456789"
+    assert "siem-token" not in repr(settings)
+
+
+async def test_nodes_with_one_store_use_one_pseudonym(server: RedisServer, tmp_path: Path) -> None:
+    one, first = node_log("a", server, tmp_path)
+    two, second = node_log("b", server, tmp_path)
+    await one.open()
+    await two.open()
+    assert one.pseudonym("shop", "ada", one._clock.wall()) == two.pseudonym("shop", "ada", one._clock.wall())
+    assert one.ref("token", "x") == two.ref("token", "x")
+    for closing in (one, two, first, second):
+        await closing.close()
+
+
+async def test_the_keys_of_a_coming_day_are_agreed_before_it_begins(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_setup, "SHARE_EVERY_S", 0.0)
+    (one, first), (two, second) = node_log("a", server, tmp_path), node_log("b", server, tmp_path)
+    await one.open()
+    await two.open()
+    tomorrow = one._clock.wall() + 2 * 86_400
+    agreed = asyncio.Event()
+    agree = two._ring.agree
+
+    async def later(_now: float, offer: Agree) -> None:
+        await agree(tomorrow, offer)
+        agreed.set()
+
+    monkeypatch.setattr(two._ring, "agree", later)
+    await one._ring.agree(tomorrow, one._agree or pytest.fail("no store"))
+    task = asyncio.create_task(share_keys(two))
+    await asyncio.wait_for(agreed.wait(), 10)
+    task.cancel()
+    assert one.client_ref("192.0.2.7", tomorrow) == two.client_ref("192.0.2.7", tomorrow)
+    for closing in (one, two, first, second):
+        await closing.close()
+
+
+async def test_keys_lie_in_the_store_sealed_only(server: RedisServer, tmp_path: Path) -> None:
+    one, store = node_log("a", server, tmp_path)
+    await one.open()
+    await one.close()
+    await store.close()
+    keys = [path.read_bytes() for path in (tmp_path / "a/.gateway/audit/keys").glob("*.key")]
+    assert keys
+    with redis.Redis(port=server.port) as client:
+        kept = b"".join(client.get(name) or b"" for name in client.keys("gateway:agreed:*"))
+    assert kept
+    assert not [key for key in keys if key in kept]
+
+
+async def test_a_node_with_another_guest_key_goes_on_with_keys_of_its_own(server: RedisServer, tmp_path: Path) -> None:
+    one, first = node_log("a", server, tmp_path)
+    two, second = node_log("b", server, tmp_path, guest_key=b"h" * 32)
+    await one.open()
+    await two.open()
+    assert one.ref("token", "x") != two.ref("token", "x")
+    for closing in (one, two, first, second):
+        await closing.close()
+
+
+async def test_a_store_that_does_not_answer_keeps_no_node_from_starting(server: RedisServer, tmp_path: Path) -> None:
+    log, store = node_log("a", server, tmp_path)
+    server.stop()
+    await log.open()
+    assert log.ref("token", "x").startswith("h:")
+    await log.close()
+    await store.close()
+
+
+async def test_the_store_keeps_the_heads_and_refuses_a_second_history(server: RedisServer, tmp_path: Path) -> None:
+    log, store = node_log("a", server, tmp_path)
+    await log.open()
+    await log.close()
+    anchor = log._store
+    assert anchor is not None
+    (note,) = await anchor.heads()
+    assert log.writer_name in note
+    with redis.Redis(port=server.port) as client:
+        (key,) = client.keys("gateway:audit:head:*")
+        client.hset(key, "root", "another")
+        size = int(client.hget(key, "size") or 0)
+    with pytest.raises(AnchorRefusedError):
+        await anchor.keep(Sealed(parse_checkpoint(split_note(note)[0]), note, NOW))
+    assert size > 0
+    await store.close()
