@@ -70,13 +70,17 @@ class AuditSink(Protocol):
     def ref(self, kind: str, secret: str) -> str:
         """The reference of a handle or token."""
 
+    def conversation(self, conversation_id: str) -> str:
+        """What records call a conversation: its id, or a reference."""
+
 
 @dataclass(slots=True)
 class Trail:
     """What is known of one request, for its records: filled as it is found out. Nothing secret has a place here.
 
     `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
-    relying party or backend that an OAuth endpoint authenticated.
+    relying party or backend that an OAuth endpoint authenticated; `token_ref` the reference of the credential that was
+    injected last.
     """
 
     request_id: str
@@ -96,6 +100,7 @@ class Trail:
     upstream_s: float = 0.0
     conversation: str | None = None
     client: str | None = None
+    token_ref: str | None = None
     who: Subject | None = field(default=None, repr=False)
 
 
@@ -152,12 +157,26 @@ class Gate:
             responder=trail.responder,
             duration_s=duration_s,
             upstream_s=trail.upstream_s,
-            conversation=trail.conversation,
+            conversation=None if trail.conversation is None else self._audit.conversation(trail.conversation),
             backend=trail.caller.name if isinstance(trail.caller, Backend) else None,
+            token_ref=trail.token_ref,
             trace_id=trail.trace_id,
         )
         if not self._audit.try_use(record):
             await self._audit.use(record)
+
+    def injected(self, trail: Trail, reference: str) -> None:
+        """A credential is about to be sent to Genesys. One that it replaces was refused there: that is recorded now."""
+        if trail.token_ref is not None:
+            self.note_use(
+                records.proxy_upstream_error(
+                    at=self._clock(), who=self.subject(trail), error="token.rejected",
+                    route=trail.route or trail.surface, method=trail.method, path=trail.template, status=401,
+                    region=trail.region, backend=trail.caller.name if isinstance(trail.caller, Backend) else None,
+                    token_ref=trail.token_ref, request_id=trail.request_id, trace_id=trail.trace_id,
+                )
+            )  # fmt: skip
+        trail.token_ref = reference
 
     def answered(self, trail: Trail, *, status: int) -> None:
         """Record that an OAuth or OpenID endpoint was asked and what it said (class B, waited for by nobody).
@@ -238,7 +257,7 @@ class Gate:
             return records.proxy_upstream_error(
                 at=at, who=who, error=code, route=trail.route or trail.surface, method=trail.method,
                 path=trail.template, status=refusal.status, region=trail.region, backend=backend,
-                request_id=trail.request_id, trace_id=trail.trace_id,
+                token_ref=trail.token_ref, request_id=trail.request_id, trace_id=trail.trace_id,
             )  # fmt: skip
         return records.proxy_denied(
             at=at, who=who, reason=code, route=trail.route or trail.surface, method=trail.method, path=trail.template,

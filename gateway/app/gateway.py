@@ -17,6 +17,7 @@ import structlog
 from gateway.admission import Admissions, SiteDesk
 from gateway.app.audit_setup import audit_log
 from gateway.app.feeding import StoreMetrics, feed_secrets, feed_sockets
+from gateway.app.login_records import LoginRecords
 from gateway.app.observers import LegMetrics, TokenWatch
 from gateway.app.own_keys import own_key
 from gateway.app.ruleset import make_ruleset
@@ -32,6 +33,7 @@ from gateway.observe.metrics_table import Scope
 from gateway.provider.backends import Backends
 from gateway.provider.build import assertion_audiences, key_ring, lives_of, relying_parties
 from gateway.provider.key_files import KeyRingFault
+from gateway.provider.own_codes import OwnCodes
 from gateway.provider.parties import RelyingParties
 from gateway.provider.people import BookSessions
 from gateway.provider.provider import Provider
@@ -40,6 +42,7 @@ from gateway.store.sealing import Sealer
 from gateway.upstream.bearer import Bearer, ClientCredentials
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.budget import RetryBudget
+from gateway.upstream.guest_login import GuestLogins
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.jwks import IssuerKeys
 from gateway.upstream.login import LoginDesk
@@ -106,7 +109,11 @@ class Gateway:
         self._legs: dict[tuple[str, str], HttpLeg] = {}
         self._desks: dict[str, LoginDesk] = {}
         self.tokens = TokenBroker(
-            self.rules.credentials, self._login_desk, check=self._token_owner, observer=self.token_watch
+            self.rules.credentials,
+            self._login_desk,
+            check=self._token_owner,
+            observer=self.token_watch,
+            reference_of=partial(self.audit.ref, "token"),
         )
         self.owners = ConversationOwners(self._api_leg, self.tokens.bearer, self._ownership_client, clock)
         self.relay = RestRelay(self._api_leg, self.tokens)
@@ -119,6 +126,9 @@ class Gateway:
             self._desk, self.guestbook, self.store, self.gate, self.metrics, self.issuer_keys, clock
         )
         self.provider = self._make_provider(compiled)
+        codes = OwnCodes(lambda: self.provider, lambda site: self.rules.desks[site].book.genesys_login, entropy, clock)
+        self.logins = GuestLogins(self._site_leg, codes, clock, watch=LoginRecords(self.gate, self._region, clock))
+        self.guestbook.on_end(self.logins.on_end)
         self.assets = Assets(static_dir())
         render_scripts(compiled, self.assets)
         self.sockets: SocketRelay | None = None
@@ -137,7 +147,7 @@ class Gateway:
         self.sockets = SocketRelay(
             self.rules.sockets, self.guestbook, self.store,
             SocketDialer(surroundings.entropy, observer_of=self._dial_metrics), watch,
-            surroundings.clock, entropy=surroundings.entropy, sessions=SocketSessions(self.admissions, self._region),
+            surroundings.clock, entropy=surroundings.entropy, login=self.logins, sessions=SocketSessions(self.admissions, self._region),
         )  # fmt: skip
         await self.sockets.start()
         feed_sockets(self.metrics, self.sockets.traffic)
@@ -161,6 +171,7 @@ class Gateway:
         handlers = {
             "widget": bootstrap.widget,
             "static": bootstrap.payload,
+            "origin": bootstrap.origin,
             "session": sessions.session,
             "ticket": sessions.ticket,
             "beacon": sessions.beacon,
@@ -230,6 +241,7 @@ class Gateway:
         if self.sockets is not None:
             await self.sockets.close()
         await self.owners.close()
+        await self.logins.close()
         await self.issuer_keys.close()
         await self.tokens.close()
         await self.token_watch.close()
@@ -275,6 +287,9 @@ class Gateway:
 
     def _ownership_client(self, org: str) -> str | None:
         return self.compiled.orgs[org].ownership_client
+
+    def _site_leg(self, site: str) -> HttpLeg:
+        return self._api_leg(self.rules.desks[site].book.org)
 
     def _issuer_leg(self, base_url: str) -> HttpLeg:
         """A leg to an OpenID issuer, counted under the first organisation's region: it belongs to none."""

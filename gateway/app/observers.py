@@ -31,6 +31,13 @@ TOKEN_RESULT: Final[dict[FetchFailure, str]] = {
     FetchFailure.GARBLED: "malformed",
 }
 """How a failed fetch is counted; what is not named here was refused."""
+AUTH_REASON: Final[dict[FetchFailure, str]] = {
+    FetchFailure.INVALID_CLIENT: "invalid_client",
+    FetchFailure.UNAUTHORIZED_CLIENT: "missing_permission",
+    FetchFailure.WRONG_ORGANIZATION: "wrong_region",
+    FetchFailure.REFUSED: "other",
+}
+"""Failed fetches that are failures of authentication, by the metric's word."""
 
 
 class LegMetrics:
@@ -82,7 +89,9 @@ class TokenWatch:
         """The login host is being asked."""
         log.debug("token.fetch", org=key.org, client=key.client)
 
-    def fetch_succeeded(self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool) -> None:
+    def fetch_succeeded(
+        self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
+    ) -> None:
         """A token came: class A in the records, though nobody outside waits for it."""
         self._metrics.token_requests.child("upstream", "ok").inc()
         self._metrics.token_fetch_duration.child().observe(duration_s)
@@ -91,7 +100,7 @@ class TokenWatch:
         if previous_secret:
             log.warning("token.previous_secret", org=key.org, client=key.client, secret_version=key.secret_version)
         record = records.token_minted(
-            at=self._clock(), who=records.NOBODY, token_ref=self._gate.reference("secret", key.secret_version),
+            at=self._clock(), who=records.NOBODY, token_ref=reference,
             client=key.client, expires_at=expires_at, token_kind="genesys", region=key.region,
         )  # fmt: skip
         task = asyncio.get_running_loop().create_task(self._write(record))
@@ -101,8 +110,8 @@ class TokenWatch:
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
         """No token came."""
         self._metrics.token_requests.child("upstream", TOKEN_RESULT.get(failure, "refused")).inc()
-        if failure is FetchFailure.INVALID_CLIENT:
-            self._metrics.upstream_auth_failures.child("login", key.region, "invalid_client").inc()
+        if failure in AUTH_REASON:
+            self._metrics.upstream_auth_failures.child("login", key.region, AUTH_REASON[failure]).inc()
         write = log.error if alarm else log.warning
         write("token.fetch_failed", org=key.org, region=key.region, client=key.client, failure=str(failure))
         self._gate.note(

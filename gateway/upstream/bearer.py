@@ -58,14 +58,18 @@ class ClientCredentials:
 
 
 class Bearer:
-    """A Genesys access token. Hides itself; `reveal` is called where the request is written, and nowhere else."""
+    """A Genesys access token. Hides itself; `reveal` is called where the request is written, and nowhere else.
 
-    __slots__ = ("__value", "fingerprint", "key")
+    `reference`: what records call it; by it a leaked token is found again.
+    """
 
-    def __init__(self, value: str, key: TokenKey) -> None:
+    __slots__ = ("__value", "fingerprint", "key", "reference")
+
+    def __init__(self, value: str, key: TokenKey, reference: str | None = None) -> None:
         self.__value = value
         self.key = key
         self.fingerprint = fingerprint(value)
+        self.reference = self.fingerprint if reference is None else reference
 
     def reveal(self) -> str:
         """The token itself."""

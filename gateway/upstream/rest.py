@@ -93,6 +93,7 @@ class _Call:
     request_id: str
     traceparent: str | None
     deadline: float
+    injected: Callable[[str], None]
 
     @property
     def route(self) -> Route:
@@ -119,10 +120,12 @@ class RestRelay:
         request_id: str,
         traceparent: str | None = None,
         guest_jwt: str | None = None,
+        injected: Callable[[str], None] = lambda _reference: None,
     ) -> RelayAnswer:
         """Make the call and return its answer; a body above `SMALL_BYTES` is still to be streamed or aborted.
 
-        `guest_jwt` is the guest's own Genesys JWT, for routes of auth `webmessaging-jwt`. Raises Refusal:
+        `guest_jwt` is the guest's own Genesys JWT, for routes of auth `webmessaging-jwt`. `injected` hears the
+        reference of each client's token before it is sent, so that each has its receipt. Raises Refusal:
         TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, HEADER_INVALID.
         """
         headers = tuple(inbound)
@@ -139,6 +142,7 @@ class RestRelay:
             request_id=request_id,
             traceparent=traceparent,
             deadline=loop.time() + route.timeout_s,
+            injected=injected,
         )
         try:
             answer = (
@@ -182,10 +186,12 @@ class RestRelay:
         raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
 
     async def _bearer(self, call: _Call) -> Bearer:
-        """The bearer of the route's client."""
+        """The bearer of the route's client, about to be injected."""
         if call.route.client is None:
             raise ValueError(f"route {call.route.name} has no client")
-        return await self._tokens.bearer(call.permit.org, call.route.client, call.deadline)
+        bearer = await self._tokens.bearer(call.permit.org, call.route.client, call.deadline)
+        call.injected(bearer.reference)
+        return bearer
 
     async def _send(self, call: _Call, credential: str | None) -> tuple[Answer, float]:
         """Send the call (http.py repeats it where nothing can happen twice); returns its head, and seconds waited."""

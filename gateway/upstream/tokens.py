@@ -55,8 +55,10 @@ class TokenObserver(Protocol):
     def fetch_started(self, key: TokenKey) -> None:
         """The login host is being asked."""
 
-    def fetch_succeeded(self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool) -> None:
-        """A token came; `previous_secret`: only the secret before rotation was taken."""
+    def fetch_succeeded(
+        self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
+    ) -> None:
+        """A token came; `previous_secret`: only the secret before rotation was taken; `reference`: its name in records."""
 
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
         """No token came; `alarm`: an operator has to act."""
@@ -74,7 +76,9 @@ class UnheardTokens:
     def fetch_started(self, key: TokenKey) -> None:
         """Forget it."""
 
-    def fetch_succeeded(self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool) -> None:
+    def fetch_succeeded(
+        self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
+    ) -> None:
         """Forget it."""
 
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
@@ -125,7 +129,9 @@ class TokenBroker:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        reference_of: Callable[[str], str] = fingerprint,
     ) -> None:
+        """`reference_of`: what records call a token, by the token."""
         self._desk_of = desk_of
         self._check = check
         self._rules = rules if rules is not None else TokenRules()
@@ -133,6 +139,7 @@ class TokenBroker:
         self._clock = clock
         self._chance = chance
         self._sleep = sleep
+        self._reference_of = reference_of
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._fetches: set[asyncio.Task[None]] = set()
         self.replace(clients)
@@ -244,7 +251,7 @@ class TokenBroker:
         try:
             outcome, asked_at, previous = await self._ask_in_turn(entry)
             if isinstance(outcome, Granted):
-                bearer = Bearer(outcome.token, entry.key)
+                bearer = Bearer(outcome.token, entry.key, self._reference_of(outcome.token))
                 if await self._is_foreign(entry, bearer):
                     outcome = Denied(FetchFailure.WRONG_ORGANIZATION)
                 else:
@@ -265,7 +272,10 @@ class TokenBroker:
                 entry.state, self._rules, asked_at=asked_at, life_s=outcome.life_s, chance=self._chance()
             )
             if now < entry.state.usable_until:
-                self._observer.fetch_succeeded(entry.key, now - asked_at, outcome.life_s, entry.previous_secret)
+                reference = entry.bearer.reference if entry.bearer is not None else ""
+                self._observer.fetch_succeeded(
+                    entry.key, now - asked_at, outcome.life_s, entry.previous_secret, reference
+                )
                 return
             outcome = Denied(FetchFailure.TIMEOUT)  # it came when its life was over
         entry.state = fetch_failed(

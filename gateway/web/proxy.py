@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -71,12 +72,16 @@ class RestProxy:
         permit = await self._permit(exchange, len(body))
         trail.conversation = permit.parameters.get(permit.route.owner) if permit.route.owner else None
         self._throttle.admit_route(exchange, permit.route.name, _caller_key(permit.caller), permit.route.limit_per_min)
+        guest_jwt = exchange.guest_jwt if permit.route.auth == "webmessaging-jwt" else None
+        if guest_jwt is not None:
+            self._gate.injected(trail, self._gate.reference("token", guest_jwt))
         answer = await self._relay().call(
             permit,
             inbound=exchange.request.headers.items(),
             body=body,
             request_id=trail.request_id,
-            guest_jwt=exchange.guest_jwt if permit.route.auth == "webmessaging-jwt" else None,
+            guest_jwt=guest_jwt,
+            injected=partial(self._gate.injected, trail),
         )
         trail.responder, trail.upstream_s = "upstream", answer.upstream_s
         if answer.status in AUTH_FAILURES:

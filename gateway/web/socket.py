@@ -132,12 +132,14 @@ class SocketWatch:
 
     async def opened(self, opening: SocketOpening) -> None:
         """Record the opening before the client is told. Raises Refusal(AUDIT_UNAVAILABLE)."""
+        session = opening.session
         await self._gate.used(
             records.ws_opened(
                 at=self._clock(),
                 who=self._gate.subject(self._trail(opening)),
                 site=opening.site,
                 region=self._region_of(opening.site),
+                token_ref=None if session is None else self._gate.reference("token", session.upstream_token),
                 request_id=opening.request_id,
             )
         )

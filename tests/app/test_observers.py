@@ -46,7 +46,7 @@ def test_answers_and_breakers_are_counted() -> None:
 async def test_a_fetched_token_is_counted_and_recorded() -> None:
     metrics, audit, watch = made()
     watch.fetch_started(KEY)
-    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=True)
+    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=True, reference="h:" + "1" * 32)
     watch.served(KEY)
     await watch.close()
     assert audit.actions() == ["token.minted"]
@@ -58,7 +58,7 @@ async def test_a_fetched_token_is_counted_and_recorded() -> None:
 async def test_a_token_whose_record_fails_is_told_in_the_log_only() -> None:
     _, audit, watch = made()
     audit.fails = True
-    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=False)
+    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=False, reference="h:" + "1" * 32)
     await watch.close()
     await asyncio.sleep(0)
     assert audit.records == []

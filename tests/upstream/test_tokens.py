@@ -64,7 +64,9 @@ class Heard:
     def fetch_started(self, key: TokenKey) -> None:
         self.events.append("started")
 
-    def fetch_succeeded(self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool) -> None:
+    def fetch_succeeded(
+        self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
+    ) -> None:
         self.events.append("succeeded with previous" if previous_secret else "succeeded")
 
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:

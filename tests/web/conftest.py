@@ -61,6 +61,9 @@ class RememberingAudit:
     def client_ref(self, address: str, now: float) -> str:
         return "c1"
 
+    def conversation(self, conversation_id: str) -> str:
+        return conversation_id
+
     def ref(self, kind: str, secret: str) -> str:
         return "r1"
 

@@ -192,9 +192,13 @@ _PROXY_ALLOWED: Final = ACTIONS["proxy.allowed"]
 def proxy_allowed(
     *, at: float, who: Subject, request_id: str, route: str, method: str, path: str, status: int,
     request_bytes: int, response_bytes: int, region: str, responder: Responder, duration_s: float, upstream_s: float,
-    conversation: str | None = None, backend: str | None = None, trace_id: str | None = None,
+    conversation: str | None = None, backend: str | None = None, token_ref: str | None = None,
+    trace_id: str | None = None,
 ) -> Record:  # fmt: skip
-    """A permitted call was carried (class B). On the data path: every argument is ours or already checked."""
+    """A permitted call was carried (class B). On the data path: every argument is ours or already checked.
+
+    `token_ref`: the receipt of the credential that was injected.
+    """
     fields: dict[str, Value] = {
         **who.fields, "http.request.id": request_id, "gateway.route": route, "http.request.method": method,
         "url.path": path, "http.response.status_code": status, "http.request.bytes": request_bytes,
@@ -205,6 +209,8 @@ def proxy_allowed(
         fields["gateway.conversation"] = conversation
     if backend is not None:
         fields["gateway.backend"] = backend
+    if token_ref is not None:
+        fields["gateway.ref.token"] = token_ref
     if trace_id is not None:
         fields["trace.id"] = trace_id
     return Record(_PROXY_ALLOWED, at, fields)
@@ -224,21 +230,22 @@ def proxy_upstream_error(
     *, at: float, who: Subject, error: str, route: str | None = None, method: str | None = None,
     path: str | None = None,
     status: int | None = None, region: str | None = None, attempts: int | None = None, duration_s: float | None = None,
-    backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
+    backend: str | None = None, token_ref: str | None = None, request_id: str | None = None,
+    trace_id: str | None = None,
 ) -> Record:  # fmt: skip
     """A permitted call failed on its way (class B)."""
     return _record("proxy.upstream_error", at, who, error=error, route=route, method=method, path=path, status=status,
                    region=region, attempts=attempts, duration=_duration_ns(duration_s), backend=backend,
-                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+                   token_ref=token_ref, request_id=request_id, trace_id=trace_id)  # fmt: skip
 
 
 def ws_opened(
     *, at: float, who: Subject, site: str, region: str | None = None, conversation: str | None = None,
-    request_id: str | None = None, trace_id: str | None = None,
+    token_ref: str | None = None, request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
-    """A guest's WebSocket is open on both legs (class B)."""
-    return _record("ws.opened", at, who, site=site, region=region, conversation=conversation, request_id=request_id,
-                   trace_id=trace_id)  # fmt: skip
+    """A guest's WebSocket is open on both legs (class B). `token_ref`: of the guest token that it will carry."""
+    return _record("ws.opened", at, who, site=site, region=region, conversation=conversation, token_ref=token_ref,
+                   request_id=request_id, trace_id=trace_id)  # fmt: skip
 
 
 def ws_closed(
