@@ -152,8 +152,8 @@ SECTIONS = (
     ),
     Section(
         "Proxied REST: `/api/v2/...` and `/sites/{site}/api/v2/...`",
-        "Only routes of the configuration exist; the bearer that Genesys sees is the gateway's own. What the gateway "
-        "refuses says why; what Genesys refuses passes with its own body.",
+        "Only routes of the configuration exist, and of conversations only those of the caller's own site (this id is "
+        "none of theirs). The bearer that Genesys sees is the gateway's own.",
         (
             Step(
                 f"HANDLE=$(curl -s {BACKEND} -d grant_type=client_credentials $GATEWAY/oauth/token | "
@@ -196,12 +196,12 @@ SECTIONS = (
             Step(f"REFRESH=$(echo $GIVEN | {member('refresh_token')})", sets="REFRESH"),
             Step(f'{JSON} -H "Authorization: Bearer $ACCESS" $GATEWAY/oauth/userinfo'),
             Step(f"{JSON} {GENESYS} -d grant_type=refresh_token -d refresh_token=$REFRESH $GATEWAY/oauth/token"),
-            Step(f"curl -s -w '%{{http_code}}\\n' {GENESYS} -d token=$REFRESH $GATEWAY/oauth/revoke"),
+            Step(f"curl -s -w ' %{{http_code}}\\n' {GENESYS} -d token=$REFRESH $GATEWAY/oauth/revoke"),
         ),
     ),
     Section(
         "Way D: `/sites/{site}/conversations...`",
-        "Open, send, type, read and end a conversation over plain HTTP, with server-sent events.",
+        "Conversations over plain HTTP with server-sent events. Not in this version; the gateway says so.",
         (Step(f'{JSON} -X POST -H "$PAGE" -H "Authorization: Bearer $SESSION" $GATEWAY/sites/shop/conversations'),),
     ),
     Section(
