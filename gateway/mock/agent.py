@@ -54,6 +54,6 @@ def _says(text: str) -> Json:
 
 def _who_is(world: World, conversation: Conversation) -> str:
     session = world.sessions[conversation.session_id]
-    who = f"verified as {session.subject}" if session.verified else "not signed in"
+    who = f"signed in at Genesys as {session.subject}" if session.verified else "not signed in at Genesys"
     data = ", ".join(f"{name}={value}" for name, value in sorted(conversations.participant_data(conversation).items()))
     return f"You are {who}. I see: {data or 'no participant data'}."

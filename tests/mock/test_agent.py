@@ -70,7 +70,7 @@ async def test_an_agent_that_is_switched_off_is_silent(guest: GuestMaker) -> Non
     ("text", "said"),
     [
         ("anything", "You said: anything"),
-        ("who am i?", "You are not signed in. I see: context.plan=gold."),
+        ("who am i?", "You are not signed in at Genesys. I see: context.plan=gold."),
         ("options", "What is it about?"),
     ],
 )
