@@ -147,7 +147,8 @@ class Gateway:
         self.sockets = SocketRelay(
             self.rules.sockets, self.guestbook, self.store,
             SocketDialer(surroundings.entropy, observer_of=self._dial_metrics), watch,
-            surroundings.clock, entropy=surroundings.entropy, login=self.logins, sessions=SocketSessions(self.admissions, self._region),
+            surroundings.clock, entropy=surroundings.entropy, login=self.logins,
+            sessions=SocketSessions(self.admissions, self._region),
         )  # fmt: skip
         await self.sockets.start()
         feed_sockets(self.metrics, self.sockets.traffic)

@@ -71,6 +71,7 @@ ACTIONS: Final[dict[str, tuple[Kind, Listing]]] = {
     "resumeToken": (Kind.REQUEST, Listing.NEVER),  # its answer is a credential of Genesys, meant for the page
 }
 """Every action of the Guest API."""
+LOGIN_ACTION: Final = "configureAuthenticatedSession"
 DEFAULT_ACTIONS: Final = frozenset(name for name, (_, listing) in ACTIONS.items() if listing is Listing.DEFAULT)
 
 Move = Phase | Reason
@@ -249,6 +250,9 @@ def _judge(
     configures = kind in {Kind.CONFIGURE, Kind.LOGIN}
     _check_deployment(frame, rules, required=configures)
     guest = state.guest or _derived(rules, token)
+    if kind is Kind.CONFIGURE and rules.genesys_login and guest.verified:
+        kind = Kind.LOGIN
+        frame["action"] = LOGIN_ACTION
     if kind is Kind.LOGIN and not guest.verified:
         raise Refusal(errors.FRAME_LOGIN)
     if configures and "resumeToken" in frame:
@@ -264,7 +268,7 @@ def _judge(
     data = frame.get("data")
     if isinstance(data, dict):
         data.pop("code", None)
-    _forward(frame)
+    _forward(frame)  # what cannot be written is refused here, before a JWT is fetched
     return _paced(state, kind, guest, move, token, now), NeedsJwt(frame, _tracing_id(frame))
 
 

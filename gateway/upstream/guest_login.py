@@ -1,7 +1,7 @@
 """Gets a signed-in guest's Genesys JWT: a code of our OpenID provider, exchanged at the region's API host.
 
 Leaves making the code to the provider and the frame to `ws_pair.py`. Rules kept: JWT and refresh token stay in this
-process and end with the session; one exchange at a time per session; a JWT is never used past its expiry.
+process, and are revoked when the session ends; one exchange at a time per session; no JWT is used past its expiry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 from weakref import WeakValueDictionary
 
 import orjson
@@ -37,6 +37,8 @@ MAX_ANSWER_BYTES: Final = 65_536
 MARGIN_S: Final = 30.0
 """A JWT is not given out with less life than this."""
 REFRESH_S: Final = 86_400.0
+REVOKE_TRIES: Final = 3
+Leg = Literal["exchange", "refresh", "revoke"]
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{2,8192}\.[A-Za-z0-9_-]{2,16384}\.[A-Za-z0-9_-]{2,8192}")
 
 
@@ -56,67 +58,135 @@ class CodeSource(Protocol):
         """A fresh code for the visitor of this session; None when the site has no sign-in. May raise Refusal."""
 
 
+class LoginWatch(Protocol):
+    """Hears what became of sign-ins: each leg is on record."""
+
+    async def granted(self, opening: SocketOpening, how: Leg, jwt: str, expires_at: float) -> None:
+        """A JWT came. Raises Refusal(AUDIT_UNAVAILABLE): then it is not used."""
+
+    def refused(self, opening: SocketOpening, how: Leg, status: int) -> None:
+        """Genesys refused. Must not raise."""
+
+    def revoked(self, opening: SocketOpening, jwt: str) -> None:
+        """The sign-in was ended at Genesys. Must not raise."""
+
+
+class Unwatched:
+    """Nobody hears."""
+
+    async def granted(self, opening: SocketOpening, how: Leg, jwt: str, expires_at: float) -> None:
+        """Nothing."""
+
+    def refused(self, opening: SocketOpening, how: Leg, status: int) -> None:
+        """Nothing."""
+
+    def revoked(self, opening: SocketOpening, jwt: str) -> None:
+        """Nothing."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """The sign-in of one session. `opening`: of the socket that asked for it, for the calls that end it.
+
+    `given`: the sockets that have the JWT; one that asks again could not use it.
+    """
+
+    opening: SocketOpening
+    jwt: str = field(repr=False)
+    jwt_until: float
+    refresher: str | None = field(default=None, repr=False)
+    given: set[str] = field(default_factory=set)
+
+
 class GuestLogins:
     """`GuestLogin` of the relay. `leg_of`: the API leg of a site's region."""
 
     def __init__(
-        self, leg_of: Callable[[str], HttpLeg], codes: CodeSource, clock: Clock, *, timeout_s: float = 10.0
+        self,
+        leg_of: Callable[[str], HttpLeg],
+        codes: CodeSource,
+        clock: Clock,
+        *,
+        timeout_s: float = 10.0,
+        watch: LoginWatch | None = None,
     ) -> None:
         self._leg_of = leg_of
         self._codes = codes
         self._clock = clock
         self._timeout_s = timeout_s
-        self._jwts: ExpiryMap[str, str] = ExpiryMap(50_000, evict=True)
-        self._refreshers: ExpiryMap[str, str] = ExpiryMap(50_000, evict=True)
-        self._given: ExpiryMap[str, str] = ExpiryMap(50_000, evict=True)
+        self._watch: LoginWatch = watch or Unwatched()
+        self._held: ExpiryMap[str, _Held] = ExpiryMap(50_000, evict=True)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._revoking: set[asyncio.Task[None]] = set()
 
-    async def jwt_of(self, opening: SocketOpening) -> str | None:
+    async def jwt_of(self, opening: SocketOpening, *, afresh: bool = False) -> str | None:
         """The guest's JWT; None when Genesys or the site admits no sign-in of this guest.
 
-        Raises Refusal: UPSTREAM_* when Genesys does not answer, and those of the provider.
+        A socket that asks again gets another one: Genesys did not take the first. `afresh`: by a whole new exchange.
+        Raises Refusal: UPSTREAM_* when Genesys does not answer, AUDIT_UNAVAILABLE, and those of the provider.
         """
         session = opening.session
         if session is None or not session.verified:
             return None
         turn = self._turns.setdefault(session.id, asyncio.Lock())
         async with turn:
-            known = self._jwts.get(session.id, self._clock())
-            if known is not None and self._given.get(session.id, self._clock()) == opening.request_id:
-                # the same socket asks again: Genesys did not take the JWT that it was given
-                self._jwts.pop(session.id)
-                known = None
-            jwt = known or await self._refreshed(opening, session) or await self._exchanged(opening, session)
             now = self._clock()
-            self._given.put(session.id, opening.request_id, now + REFRESH_S, now)
-            return jwt
+            held = self._held.get(session.id, now)
+            if held is not None and not afresh and now < held.jwt_until and opening.request_id not in held.given:
+                held.given.add(opening.request_id)
+                return held.jwt
+            jwt = None if afresh or held is None else await self._refreshed(opening, session, held)
+            return jwt or await self._exchanged(opening, session)
 
     def on_end(self, end: SessionEnd) -> None:
-        """Forget what belongs to a session that has ended; to be given to `Guestbook.on_end`."""
-        if end.session_id is not None:
-            self._jwts.pop(end.session_id)
-            self._refreshers.pop(end.session_id)
+        """End the sign-ins of a session or guest that has ended, at Genesys too; for `Guestbook.on_end`."""
+        now = self._clock()
+        ids = (end.session_id,) if end.session_id is not None else self._held
+        for session_id in ids:
+            held = self._held.get(session_id, now)
+            session = None if held is None else held.opening.session
+            if held is not None and session is not None and end.guest_id in (None, session.guest_id):
+                self._held.pop(session_id)
+                task = asyncio.get_running_loop().create_task(self._revoke(held))
+                self._revoking.add(task)
+                task.add_done_callback(self._revoking.discard)
 
-    async def log_out(self, opening: SocketOpening) -> bool:
-        """End the guest's sign-in at Genesys, if a living JWT of it is here; call it before the session is ended."""
-        session = opening.session
-        jwt = None if session is None else self._jwts.pop(session.id)
-        if session is None or jwt is None:
-            return False
-        self._refreshers.pop(session.id)
-        bearer = (b"authorization", b"bearer " + jwt.encode("ascii"))
-        return (await self._call(opening, b"DELETE", REVOKE, None, (bearer,)))[0] in (200, 204)
+    async def close(self) -> None:
+        """Wait for the revocations under way; each has its own time limit."""
+        await asyncio.gather(*self._revoking, return_exceptions=True)
 
-    async def _refreshed(self, opening: SocketOpening, session: GuestSession) -> str | None:
+    async def _revoke(self, held: _Held) -> None:
+        """Revoke the JWT; one that has lapsed is refreshed first (the mobile SDK does so, at most three times)."""
+        opening = held.opening
+        try:
+            for _ in range(REVOKE_TRIES):
+                bearer = (b"authorization", b"bearer " + held.jwt.encode("ascii"))
+                status, _ = await self._call(opening, b"DELETE", REVOKE, None, (bearer,))
+                if status in (200, 204):
+                    self._watch.revoked(opening, held.jwt)
+                    return
+                self._watch.refused(opening, "revoke", status)
+                jwt = await self._refresh(opening, held) if status == 401 else None
+                if jwt is None:
+                    return
+                held.jwt = jwt
+        except Refusal as refusal:
+            log.warning("guest.logout_failed", code=refusal.code, site=opening.site, request_id=opening.request_id)
+
+    async def _refreshed(self, opening: SocketOpening, session: GuestSession, held: _Held) -> str | None:
+        jwt = await self._refresh(opening, held)
+        return None if jwt is None else await self._keep(opening, session, "refresh", jwt, held.refresher)
+
+    async def _refresh(self, opening: SocketOpening, held: _Held) -> str | None:
         """A new JWT for a refresh token that is held; the answer holds no new refresh token."""
-        token = self._refreshers.get(session.id, self._clock())
-        if token is None:
+        if held.refresher is None:
             return None
-        document = {"refreshToken": token, "deploymentId": opening.deployment_id}
+        document = {"refreshToken": held.refresher, "deploymentId": opening.deployment_id}
         status, answer = await self._call(opening, b"POST", REFRESH, document)
-        jwt = self._kept(session, answer) if status == 200 else None
+        jwt = _jwt_in(answer) if status == 200 else None
         if jwt is None:
-            self._refreshers.pop(session.id)
+            held.refresher = None
+            self._watch.refused(opening, "refresh", status)
         return jwt
 
     async def _exchanged(self, opening: SocketOpening, session: GuestSession) -> str | None:
@@ -128,24 +198,26 @@ class GuestLogins:
             oauth["nonce"] = code.nonce
         document = {"deploymentId": opening.deployment_id, "oauth": oauth}
         status, answer = await self._call(opening, b"POST", EXCHANGE, document)
-        if status != 200:
+        jwt = _jwt_in(answer) if status == 200 else None
+        if jwt is None:
             # 401 is what Genesys says to nearly any problem between it and our provider
             log.warning("guest.login_refused", status=status, site=opening.site, request_id=opening.request_id)
+            self._watch.refused(opening, "exchange", status)
             return None
         refresher = answer.get("refreshToken")
-        if isinstance(refresher, str):
-            now = self._clock()
-            self._refreshers.put(session.id, refresher, min(now + REFRESH_S, session.expires_at), now)
-        return self._kept(session, answer)
+        return await self._keep(opening, session, "exchange", jwt, refresher if isinstance(refresher, str) else None)
 
-    def _kept(self, session: GuestSession, answer: dict[str, object]) -> str | None:
-        """The answer's JWT, kept for as long as it may be used."""
-        jwt, now = answer.get("jwt"), self._clock()
-        if not isinstance(jwt, str) or _JWT.fullmatch(jwt) is None:
-            return None
-        until = min(_expiry_of(jwt) - MARGIN_S, session.expires_at)
+    async def _keep(
+        self, opening: SocketOpening, session: GuestSession, how: Leg, jwt: str, refresher: str | None
+    ) -> str:
+        """Keep the sign-in for as long as it may be used. Raises Refusal(AUDIT_UNAVAILABLE), and then keeps nothing."""
+        now = self._clock()
+        expires_at = _expiry_of(jwt)
+        await self._watch.granted(opening, how, jwt, expires_at or now)
+        held = _Held(opening, jwt, expires_at - MARGIN_S, refresher, {opening.request_id})
+        until = session.expires_at if refresher is not None else min(expires_at, session.expires_at)
         if until > now:
-            self._jwts.put(session.id, jwt, until, now)
+            self._held.put(session.id, held, min(until, now + REFRESH_S), now)
         return jwt
 
     async def _call(
@@ -173,6 +245,12 @@ class GuestLogins:
         if answer.status == 429 or answer.status >= 500:
             raise Refusal(errors.UPSTREAM_BUSY, f"Genesys answered {answer.status} to the sign-in", retry_after_s=5)
         return answer.status, _object_of(content)
+
+
+def _jwt_in(answer: Mapping[str, object]) -> str | None:
+    """The answer's JWT, or None when it holds nothing that could be one."""
+    jwt = answer.get("jwt")
+    return jwt if isinstance(jwt, str) and _JWT.fullmatch(jwt) is not None else None
 
 
 def _object_of(content: bytes) -> dict[str, object]:

@@ -7,6 +7,7 @@ a sign-in) holds its own direction only, and the codes 1005 and 1006 are never s
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -22,6 +23,7 @@ from gateway.policy.guests import GuestSession
 from gateway.policy.server_frames import SwapJwt
 from gateway.upstream import ws_wire
 from gateway.upstream.ws_endpoint import HELD_BY_OTHER_WRITING, HELD_BY_WAIT, Endpoint
+from gateway.upstream.ws_renewal import LoginKeeper
 from gateway.upstream.ws_types import Initiator, SocketEnding, SocketOpening, SocketServices
 from gateway.upstream.ws_wire import CLOSE, PING, PONG, TEXT, WireFault
 
@@ -44,6 +46,7 @@ class SocketPair:
         "_code",
         "_deadline",
         "_initiator",
+        "_login",
         "_opened_session",
         "_pings",
         "_reason",
@@ -79,6 +82,7 @@ class SocketPair:
         self._started = services.now
         self._secrets: tuple[str, ...] = ()
         self._opened_session: GuestSession | None = None
+        self._login: LoginKeeper | None = None
         self._pings = 0
         self._deadline = 0.0
         self._code = ws_wire.NO_STATUS
@@ -216,7 +220,8 @@ class SocketPair:
             self.messages_up += 1
             self.bytes_up += size
             services.traffic.up(size)
-            self.upstream.send(TEXT, verdict.text.encode("utf-8"))
+            sent = verdict.text if self._login is None else self._login.outgoing(verdict.text)
+            self.upstream.send(TEXT, sent.encode("utf-8"))
         elif type(verdict) is NeedsJwt:
             self._wait(self.client, self._sign_in(verdict))
         else:
@@ -232,6 +237,8 @@ class SocketPair:
             self.close(verdict.code, verdict.text)
 
     def _from_upstream(self, text: str, payload: bytes) -> None:
+        if self._login is not None and self._login.takes(text):
+            return
         self.state, verdict = server_frames.server_frame(self.state, text, self._secrets)
         if type(verdict) is Forward:
             self._to_client(payload if verdict.text is text else verdict.text.encode("utf-8"))
@@ -359,8 +366,34 @@ class SocketPair:
             self._answer(verdict)
             return
         self._hide(jwt)
-        payload = frames.with_jwt(needs, jwt).text.encode("utf-8")
+        if self._login is None:
+            self._login = LoginKeeper(
+                self._another_jwt, self._to_genesys, self._hold_client, self._pass_on, lambda: str(uuid.uuid4())
+            )
+        self._login.sign_in(needs, jwt)
+
+    # --- what the sign-in's keeper asks -----------------------------------------------------------------------------
+
+    async def _another_jwt(self, afresh: bool) -> str | None:
+        login = self._services.login
+        jwt = None if login is None else await login.jwt_of(self.opening, afresh=afresh)
+        if jwt is not None:
+            self._hide(jwt)
+        return jwt if self.phase is Phase.OPEN else None
+
+    def _to_genesys(self, text: str) -> None:
+        payload = text.encode("utf-8")
         self.messages_up += 1
         self.bytes_up += len(payload)
-        services.traffic.up(len(payload))
+        self._services.traffic.up(len(payload))
         self.upstream.send(TEXT, payload)
+
+    def _hold_client(self, step: Coroutine[None, None, None]) -> bool:
+        if self.client.parked is not None or self.phase is not Phase.OPEN:
+            return False
+        self._wait(self.client, step)
+        return True
+
+    def _pass_on(self, text: str) -> None:
+        if self.phase is Phase.OPEN:
+            self._from_upstream(text, text.encode("utf-8"))

@@ -97,8 +97,12 @@ class GuestSessions(Protocol):
 class GuestLogin(Protocol):
     """Gets a signed-in guest's Genesys JWT by the OpenID exchange."""
 
-    async def jwt_of(self, opening: SocketOpening) -> str | None:
-        """The JWT of the socket's guest, or None when there is none to be had for this guest. May raise Refusal."""
+    async def jwt_of(self, opening: SocketOpening, *, afresh: bool = False) -> str | None:
+        """The JWT of the socket's guest, or None when there is none to be had for this guest. May raise Refusal.
+
+        A socket that asks again gets another one. `afresh`: by a whole new sign-in, because a refreshed one would be
+        refused as well.
+        """
 
 
 class SessionOpener(Protocol):

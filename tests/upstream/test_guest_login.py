@@ -15,7 +15,7 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy.guests import GuestSession
 from gateway.store.known import SessionEnd
-from gateway.upstream.guest_login import GuestLogins, LoginCode
+from gateway.upstream.guest_login import GuestLogins, Leg, LoginCode, Unwatched
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.settings import LegSettings
 from gateway.upstream.ws_types import SocketOpening
@@ -186,8 +186,93 @@ async def test_the_end_of_a_session_forgets_its_jwt_and_a_log_out_revokes_it(par
     parts.genesys.answers[REVOKE] = [(204, None)]
     await parts.logins.jwt_of(opening("r1"))
     parts.logins.on_end(SessionEnd("s1", None))
-    assert not await parts.logins.log_out(opening())
-    await parts.logins.jwt_of(opening("r2"))
-    assert await parts.logins.log_out(opening())
-    assert parts.genesys.called() == [EXCHANGE, EXCHANGE, REVOKE]
+    parts.logins.on_end(SessionEnd("s1", None))
+    await parts.logins.close()
+    assert parts.genesys.called() == [EXCHANGE, REVOKE]
     assert parts.genesys.calls[-1][1]["authorization"] == f"bearer {jwt}"
+    await parts.logins.jwt_of(opening("r1"))
+    assert parts.genesys.called() == [EXCHANGE, REVOKE, EXCHANGE], "nothing was kept"
+
+
+async def test_a_jwt_that_has_lapsed_is_refreshed_to_be_revoked(parts: Parts) -> None:
+    first, second = jwt_until(NOW + 900, "first"), jwt_until(NOW + 1800, "second")
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": first, "refreshToken": "refresh-1"})]
+    parts.genesys.answers[REFRESH] = [(200, {"jwt": second})]
+    parts.genesys.answers[REVOKE] = [(401, {}), (204, None)]
+    await parts.logins.jwt_of(opening())
+    parts.logins.on_end(SessionEnd("s1", None))
+    await parts.logins.close()
+    assert parts.genesys.called() == [EXCHANGE, REVOKE, REFRESH, REVOKE]
+    assert parts.genesys.calls[-1][1]["authorization"] == f"bearer {second}"
+
+
+async def test_the_end_of_a_guest_ends_all_its_sign_ins_and_no_others(parts: Parts) -> None:
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": jwt_until(NOW + 900)})]
+    parts.genesys.answers[REVOKE] = [(204, None)]
+    for number in range(3):
+        await parts.logins.jwt_of(opening(f"r{number}", session_id=f"s{number}"))
+    parts.logins.on_end(SessionEnd(None, "somebody-else"))
+    parts.logins.on_end(SessionEnd(None, "g1"))
+    await parts.logins.close()
+    assert parts.genesys.called() == [EXCHANGE] * 3 + [REVOKE] * 3
+
+
+async def test_a_second_socket_whose_jwt_lapses_takes_the_renewed_one(parts: Parts) -> None:
+    first, second = jwt_until(NOW + 900, "first"), jwt_until(NOW + 1800, "second")
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": first, "refreshToken": "refresh-1"})]
+    parts.genesys.answers[REFRESH] = [(200, {"jwt": second})]
+    for socket in ("r1", "r2"):
+        assert await parts.logins.jwt_of(opening(socket)) == first
+    for socket in ("r2", "r1"):
+        assert await parts.logins.jwt_of(opening(socket)) == second
+    assert parts.genesys.called() == [EXCHANGE, REFRESH]
+
+
+async def test_a_whole_new_sign_in_leaves_the_refresh_token_alone(parts: Parts) -> None:
+    first, second = jwt_until(NOW + 900, "first"), jwt_until(NOW + 900, "second")
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": first, "refreshToken": "dead"}), (200, {"jwt": second})]
+    await parts.logins.jwt_of(opening())
+    assert await parts.logins.jwt_of(opening(), afresh=True) == second
+    assert parts.genesys.called() == [EXCHANGE, EXCHANGE]
+
+
+async def test_every_leg_is_told_and_a_jwt_that_cannot_be_recorded_is_not_kept(parts: Parts) -> None:
+    told: list[tuple[str, str, int]] = []
+
+    class Watch(Unwatched):
+        fails = False
+
+        async def granted(self, opening: SocketOpening, how: Leg, jwt: str, expires_at: float) -> None:
+            if self.fails:
+                raise Refusal(errors.AUDIT_UNAVAILABLE)
+            told.append(("granted", how, int(expires_at - NOW)))
+
+        def refused(self, opening: SocketOpening, how: Leg, status: int) -> None:
+            told.append(("refused", how, status))
+
+        def revoked(self, opening: SocketOpening, jwt: str) -> None:
+            told.append(("revoked", "revoke", 204))
+
+    watch = Watch()
+    parts.logins._watch = watch
+    parts.genesys.answers[EXCHANGE] = [(401, {}), (200, {"jwt": jwt_until(NOW + 900)})]
+    parts.genesys.answers[REVOKE] = [(204, None)]
+    await parts.logins.jwt_of(opening())
+    watch.fails = True
+    with pytest.raises(Refusal):
+        await parts.logins.jwt_of(opening())
+    watch.fails = False
+    await parts.logins.jwt_of(opening())
+    parts.logins.on_end(SessionEnd("s1", None))
+    await parts.logins.close()
+    assert told == [("refused", "exchange", 401), ("granted", "exchange", 900), ("revoked", "revoke", 204)]
+    assert parts.genesys.called() == [EXCHANGE] * 3 + [REVOKE]
+
+
+async def test_a_genesys_that_cannot_be_reached_at_logout_is_only_told(parts: Parts) -> None:
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": jwt_until(NOW + 900)})]
+    parts.genesys.answers[REVOKE] = [(503, {})]
+    await parts.logins.jwt_of(opening())
+    parts.logins.on_end(SessionEnd("s1", None))
+    await parts.logins.close()
+    assert parts.genesys.called() == [EXCHANGE, REVOKE]

@@ -242,7 +242,7 @@ class Login:
     def __init__(self) -> None:
         self.go = asyncio.Event()
 
-    async def jwt_of(self, opening: object) -> str | None:
+    async def jwt_of(self, opening: object, *, afresh: bool = False) -> str | None:
         await self.go.wait()
         return "genesys.guest.jwt"
 
@@ -291,7 +291,7 @@ async def test_a_flood_of_pings_closes_the_socket() -> None:
 class Broken:
     """A login with a fault of ours in it."""
 
-    async def jwt_of(self, opening: object) -> str | None:
+    async def jwt_of(self, opening: object, *, afresh: bool = False) -> str | None:
         raise ZeroDivisionError
 
 
