@@ -46,7 +46,8 @@ from gateway.upstream.guest_login import GuestLogins
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.jwks import IssuerKeys
 from gateway.upstream.login import LoginDesk
-from gateway.upstream.ownership import ConversationOwners
+from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
+from gateway.upstream.quota import QuotaGovernor
 from gateway.upstream.rest import RestRelay
 from gateway.upstream.self_check import TokenOwner, whose_token
 from gateway.upstream.tokens import TokenBroker
@@ -115,8 +116,12 @@ class Gateway:
             observer=self.token_watch,
             reference_of=partial(self.audit.ref, "token"),
         )
-        self.owners = ConversationOwners(self._api_leg, self.tokens.bearer, self._ownership_client, clock)
-        self.relay = RestRelay(self._api_leg, self.tokens)
+        self.quota = QuotaGovernor(
+            self.rules.quota, self.rules.tokens,
+            gauge=lambda client, share: self.metrics.upstream_quota_used.child(client).set(share),
+        )  # fmt: skip
+        self.owners = ConversationOwners(self._api_leg, self._owners_bearer, self._ownership_client, clock)
+        self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota)
         self.throttle = Throttle(self.rules.throttle, clock)
         self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
         self.parties = RelyingParties(relying_parties(compiled.parties.values()))
@@ -224,6 +229,7 @@ class Gateway:
         self.provider = self._make_provider(compiled)
         self.tokens.replace(rules.credentials)
         self.relay.forget_answers()
+        self.quota.replace(rules.quota, rules.tokens)
         self.throttle.reload(rules.throttle)
         if self.sockets is not None:
             self.sockets.reload(rules.sockets)
@@ -285,6 +291,12 @@ class Gateway:
     def _api_leg(self, org: str) -> HttpLeg:
         hosts = self.rules.hosts[org]
         return self._leg("api", hosts.api, hosts.region)
+
+    async def _owners_bearer(self, question: OwnerQuestion, client: str, deadline: float) -> Bearer:
+        """A bearer to find out an owner with, out of the quota of whoever made the question needed."""
+        org = question.org
+        slot = self.quota.take(org, client, question.site, is_guest=question.by_guest)
+        return await self.tokens.bearer(org, client, deadline, slot)
 
     def _ownership_client(self, org: str) -> str | None:
         return self.compiled.orgs[org].ownership_client

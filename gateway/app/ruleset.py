@@ -18,6 +18,7 @@ from gateway.policy.frames import SocketGuest, SocketRules
 from gateway.policy.guests import guest_id, issuer_subject, upstream_token
 from gateway.policy.injection import GuestContext, context_attributes
 from gateway.policy.limits import Limit
+from gateway.policy.quota import QuotaRules
 from gateway.policy.regions import Hosts
 from gateway.provider.backends import BackendRules
 from gateway.provider.build import backend_rules
@@ -46,6 +47,9 @@ class Ruleset:
     sockets: SocketSettings
     credentials: tuple[ClientCredentials, ...] = field(repr=False)
     backends: tuple[BackendRules, ...]
+    quota: QuotaRules
+    tokens: Mapping[tuple[str, str], int]
+    """How many tokens a client uses, by the names of its organisation and its own."""
     hosts: Mapping[str, Hosts]
     """By the name of the organisation."""
 
@@ -72,6 +76,8 @@ def make_ruleset(compiled: Compiled, guest_key: bytes) -> Ruleset:
         ),
         credentials=_credentials(compiled),
         backends=tuple(backend_rules(compiled.backends.values())),
+        quota=QuotaRules(config.limits.quota_headroom_percent / 100, config.limits.quota_guest_percent / 100),
+        tokens={(o.name, c.name): c.tokens for o in compiled.orgs.values() for c in o.clients.values()},
         hosts={name: org.hosts for name, org in compiled.orgs.items()},
     )
 
@@ -142,6 +148,7 @@ def _credentials(compiled: Compiled) -> tuple[ClientCredentials, ...]:
             secret=client.secrets[0].reveal(),
             previous_secret=client.secrets[1].reveal() if len(client.secrets) > 1 else None,
             organization_id=org.organization_id,
+            tokens=client.tokens,
         )
         for org in compiled.orgs.values()
         for client in org.clients.values()

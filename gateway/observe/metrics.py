@@ -79,6 +79,7 @@ class Metrics:
         self.upstream_retries = self._counter("gateway_upstream_retries_total")
         self.upstream_connections = self._gauge("gateway_upstream_connections")
         self.circuit_breaker_open = self._gauge("gateway_circuit_breaker_open")
+        self.upstream_quota_used = self._gauge("gateway_upstream_quota_used_ratio")
         self.token_requests = self._counter("gateway_token_requests_total")
         self.token_fetch_duration = self._histogram("gateway_token_fetch_duration_seconds")
         self.token_expiry = self._gauge("gateway_token_expiry_timestamp_seconds")

@@ -20,7 +20,7 @@ B_SOCKET: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.
 B_BATCH: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
 ROUTES: Final = (
-    "widget", "static", "session", "ticket", "auth_code", "beacon", "rest_proxy", "websocket", "conversations",
+    "widget", "static", "origin", "session", "ticket", "auth_code", "beacon", "rest_proxy", "websocket", "conversations",
     "events",
     "webchat_v2", "oauth_token", "oidc", "unmatched",
 )  # fmt: skip
@@ -137,6 +137,8 @@ TABLE: Final = (
         (("grant", "oauth_grant"),), create_all=True),
     Row("gateway_sessions_active", "gauge", "Guest sessions known to this process."),
     Row("gateway_beacons_total", "counter", "Failures reported by pages.", (("kind", "beacon_kind"),), create_all=True),
+    Row("gateway_upstream_quota_used_ratio", "gauge", "Share of a token's calls per minute that is used up, as told.",
+        (("client", "client"),)),
     Row("gateway_token_requests_total", "counter", "Bearers asked for by the data path.",
         (("source", "token_source"), ("result", "token_result")), create_all=True),
     Row("gateway_token_fetch_duration_seconds", "histogram", "Time of one fetch of a bearer.", (), B1),

@@ -13,6 +13,8 @@ from typing import Final
 WINDOW_S: Final = 60.0
 DOCUMENTED: Final = 300
 """Calls per token and minute by the documentation; what an answer says counts as soon as one has come."""
+UNMETERED: Final = 10**12
+"""Stands for no limit at all."""
 MAX_RESET_S: Final = 120.0
 SAME_WINDOW_S: Final = 2.0
 """Resets are told in whole seconds, and an answer takes its time."""
@@ -34,12 +36,13 @@ class QuotaRules:
 class QuotaWindow:
     """The count of one token. Windows are Genesys' own: they begin with the first call and end when an answer says."""
 
-    __slots__ = ("_before", "_by_site", "_guests", "allowed", "ends_at", "used")
+    __slots__ = ("_before", "_by_site", "_guests", "_told", "allowed", "ends_at", "used")
 
     def __init__(self) -> None:
         self.allowed = DOCUMENTED
         self.used = 0
         self.ends_at = -math.inf
+        self._told = False
         self._guests = 0
         self._by_site: dict[str, int] = {}
         self._before: frozenset[str] = frozenset()
@@ -62,15 +65,22 @@ class QuotaWindow:
         """An answer has told how the token stands. Numbers that cannot be are left out."""
         if count < 0 or allowed < 1 or not 0 <= reset_s <= MAX_RESET_S:
             return
-        self.allowed = allowed
+        self._told, self.allowed = True, allowed
         ends_at = now + reset_s
         if ends_at > self.ends_at + SAME_WINDOW_S:
             self._begin(now)
         self.used = max(self.used, count)
         self.ends_at = ends_at
 
+    def untold(self) -> None:
+        """An answer has said nothing of limits: where none ever did, there is nothing to keep to."""
+        if not self._told:
+            self.allowed = UNMETERED
+
     def spent(self, retry_after_s: float, now: float) -> None:
         """Genesys has answered 429: nothing more until then."""
+        if not self._told:
+            self.allowed = DOCUMENTED
         self.used = max(self.used, self.allowed)
         self.ends_at = max(now + min(max(retry_after_s, 1.0), MAX_RESET_S), min(self.ends_at, now + MAX_RESET_S))
 

@@ -27,13 +27,16 @@ class TokenKey:
     client: str
     client_id: str
     secret_version: str
+    slot: int = 0
+    """Which of the client's tokens; each has a quota of its own at Genesys."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
     """One OAuth client as configured. `previous_secret` is the one before rotation, valid in the overlap.
 
-    `organization_id`: the organisation that its tokens must belong to, where the configuration names it.
+    `organization_id`: the organisation that its tokens must belong to, where the configuration names it. `tokens`: how
+    many are used side by side.
     """
 
     org: str
@@ -44,10 +47,11 @@ class ClientCredentials:
     secret: str = field(repr=False)
     previous_secret: str | None = field(default=None, repr=False)
     organization_id: str | None = None
+    tokens: int = 1
 
     @property
     def key(self) -> TokenKey:
-        """The key of its tokens; it changes with either secret."""
+        """The key of its first token; it changes with either secret."""
         versions = [fingerprint(secret) for secret in self.secrets]
         return TokenKey(self.org, self.region, self.login_url, self.client, self.client_id, "+".join(versions))
 

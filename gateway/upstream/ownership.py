@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -32,8 +33,19 @@ TIMEOUT_S: Final = 5.0
 _UNKNOWN: Final = frozenset({400, 403, 404})
 """Also the answers for a conversation in a division that the client does not see."""
 
-BearerOf = Callable[[str, str, float], Awaitable[Bearer]]
-"""Organisation, client and deadline into a bearer; raises Refusal(TOKEN_UNAVAILABLE)."""
+
+@dataclass(frozen=True, slots=True)
+class OwnerQuestion:
+    """Whose is this conversation? `site` and `by_guest`: who made the question needed, and bears its cost."""
+
+    org: str
+    conversation: str
+    site: str
+    by_guest: bool
+
+
+BearerOf = Callable[[OwnerQuestion, str, float], Awaitable[Bearer]]
+"""Question, client and deadline into a bearer; raises Refusal: TOKEN_UNAVAILABLE, UPSTREAM_BUSY."""
 
 
 class ConversationOwners:
@@ -57,19 +69,19 @@ class ConversationOwners:
         """Whose it is; None while that was not found out, or was too long ago."""
         return self._known.get((org, conversation.lower()), self._clock())
 
-    async def find_out(self, org: str, conversation: str) -> None:
+    async def find_out(self, question: OwnerQuestion) -> None:
         """Ask Genesys, so that `owner` can tell; one question at a time per conversation.
 
         Without an ownership client nothing is asked. Raises Refusal: TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE,
         UPSTREAM_TIMEOUT, UPSTREAM_BUSY, UPSTREAM_BAD_ANSWER.
         """
-        client = self._client_of(org)
+        client = self._client_of(question.org)
         if client is None:
             return
-        key = (org, conversation.lower())
+        key = (question.org, question.conversation.lower())
         task = self._asking.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._ask(key, client))
+            task = asyncio.get_running_loop().create_task(self._ask(question, key, client))
             self._asking[key] = task
             task.add_done_callback(lambda done: self._asking.pop(key, None) and None)
         await asyncio.shield(task)
@@ -81,10 +93,10 @@ class ConversationOwners:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, key: tuple[str, str], client: str) -> None:
+    async def _ask(self, question: OwnerQuestion, key: tuple[str, str], client: str) -> None:
         org, conversation = key
         deadline = asyncio.get_running_loop().time() + TIMEOUT_S
-        bearer = await self._bearer_of(org, client, deadline)
+        bearer = await self._bearer_of(question, client, deadline)
         headers = [
             (b"authorization", b"Bearer " + bearer.reveal().encode("ascii")),
             (b"accept", b"application/json"),

@@ -67,6 +67,7 @@ class QuotaGovernor:
         else:
             count, allowed, reset_s = (_whole(fields.get(name)) for name in (COUNT, ALLOWED, RESET))
             if count is None or allowed is None or reset_s is None:
+                window.untold()
                 return
             window.told(count, allowed, reset_s, now)
         self._gauge(client, min(1.0, window.used / window.allowed))

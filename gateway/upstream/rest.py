@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
 from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, Refusal
-from gateway.policy.decision import Permit
+from gateway.policy.answer_filter import Tree, compile_ways, picked
+from gateway.policy.decision import Guest, Permit
 from gateway.policy.injection import PASSED_ANSWER_HEADERS, answer_headers, contains_secret, upstream_request_headers
+from gateway.policy.leaks import masked
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
 from gateway.upstream.answer_cache import AnswerCache, CacheKey, KeptAnswer
 from gateway.upstream.bearer import Bearer
-from gateway.upstream.credential_guard import CredentialInBody, guarded
+from gateway.upstream.credential_guard import CredentialInBody, guarded, masked_stream
 from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.framing import Header
 from gateway.upstream.http import HttpLeg
+from gateway.upstream.quota import QuotaGovernor
 from gateway.upstream.tokens import TokenBroker
 
 SMALL_BYTES: Final = 65_536
@@ -31,6 +35,8 @@ SMALL_BYTES: Final = 65_536
 AT_ONCE_BYTES: Final = 1_048_576
 """More than a body that arrived together with its head can have: the leg stops reading long before."""
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2, of those a route may have
+FILTERED_BYTES: Final = 4_194_304
+"""Largest answer of a route that lets only some members pass: it has to be read whole."""
 JSON: Final = "application/json"
 HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 BEARER_AT_FAULT: Final = frozenset({"authentication.required", "bad.credentials", "credentials.expired"})
@@ -69,7 +75,7 @@ class RelayAnswer:
                 yield self.body
             return
         try:
-            async for piece in guarded(self._answer.stream(), self._secrets):
+            async for piece in masked_stream(guarded(self._answer.stream(), self._secrets)):
                 yield piece
         except CredentialInBody:
             raise UpstreamFault(FaultKind.PROTOCOL, "answer holds our credential", answer_seen=True) from None
@@ -94,6 +100,7 @@ class _Call:
     traceparent: str | None
     deadline: float
     injected: Callable[[str], None]
+    slot: int = 0
 
     @property
     def route(self) -> Route:
@@ -105,8 +112,15 @@ class RestRelay:
     """Makes permitted calls. `leg_of` gives the API leg of an organisation's region by the organisation's name."""
 
     def __init__(
-        self, leg_of: Callable[[str], HttpLeg], tokens: TokenBroker, *, cache: AnswerCache | None = None
+        self,
+        leg_of: Callable[[str], HttpLeg],
+        tokens: TokenBroker,
+        *,
+        cache: AnswerCache | None = None,
+        quota: QuotaGovernor | None = None,
     ) -> None:
+        """`quota`: that of all tokens; absent: calls are not counted."""
+        self._quota = quota
         self._leg_of = leg_of
         self._tokens = tokens
         self._cache = cache if cache is not None else AnswerCache()
@@ -170,6 +184,10 @@ class RestRelay:
 
         A 401 was answered before anything was carried out, so that any method may be sent again.
         """
+        if self._quota is not None and call.route.client is not None:
+            permit = call.permit
+            is_guest = isinstance(permit.caller, Guest)
+            call.slot = self._quota.take(permit.org, call.route.client, permit.site, is_guest=is_guest)
         bearer = await self._bearer(call)
         answer, waited_s = await self._send(call, bearer.reveal())
         if answer.status != 401:
@@ -189,7 +207,7 @@ class RestRelay:
         """The bearer of the route's client, about to be injected."""
         if call.route.client is None:
             raise ValueError(f"route {call.route.name} has no client")
-        bearer = await self._tokens.bearer(call.permit.org, call.route.client, call.deadline)
+        bearer = await self._tokens.bearer(call.permit.org, call.route.client, call.deadline, call.slot)
         call.injected(bearer.reference)
         return bearer
 
@@ -221,16 +239,20 @@ class RestRelay:
 
     async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: str | None) -> RelayAnswer:
         """Judge the head, take a small body at once, and filter what goes back."""
-        fields = _fields(answer.headers)
+        fields, route = _fields(answer.headers), call.route
+        if self._quota is not None and route.client is not None:
+            self._quota.heard(call.permit.org, route.client, call.slot, answer.status, fields)
         try:
             _refuse_unusable(answer.status, fields)
             secrets = () if credential is None else (credential,)
             encoded = tuple([secret.encode("latin-1") for secret in secrets])
             length = answer.content_length
             body: bytes | None = None
-            if answer.complete or (length is not None and length <= SMALL_BYTES):
-                body = await answer.read(AT_ONCE_BYTES)
+            filtered = bool(route.answer) and 200 <= answer.status < 300
+            if filtered or answer.complete or (length is not None and length <= SMALL_BYTES):
+                body = await answer.read(FILTERED_BYTES if filtered else AT_ONCE_BYTES)
                 _refuse_body(body, fields, encoded)
+                body = masked(_picked(body, _tree_of(route.answer)) if filtered and body else body)
         except BaseException:
             answer.abort()
             raise
@@ -318,6 +340,20 @@ def _refuse_body(body: bytes, fields: Mapping[str, str], secrets: tuple[bytes, .
         raise Refusal(UPSTREAM_BAD_ANSWER, "Markup without a type.")
     if contains_secret(body, secrets):
         raise Refusal(UPSTREAM_BAD_ANSWER, "The answer held a credential of the gateway.")
+
+
+@lru_cache(maxsize=1_024)
+def _tree_of(ways: tuple[tuple[str, ...], ...]) -> Tree:
+    return compile_ways(ways)
+
+
+def _picked(body: bytes, tree: Tree) -> bytes:
+    """What of a JSON body passes. Raises Refusal(UPSTREAM_BAD_ANSWER): what cannot be filtered does not pass."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise Refusal(UPSTREAM_BAD_ANSWER, "The answer is not the JSON that this route filters.") from exc
+    return orjson.dumps(picked(document, tree))
 
 
 def _whole_seconds(text: str | None) -> int | None:

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from gateway.errors import TOKEN_UNAVAILABLE, Refusal
@@ -140,7 +140,7 @@ class TokenBroker:
         self._chance = chance
         self._sleep = sleep
         self._reference_of = reference_of
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[tuple[str, str, int], _Entry] = {}
         self._fetches: set[asyncio.Task[None]] = set()
         self.replace(clients)
 
@@ -148,21 +148,22 @@ class TokenBroker:
         """Take a new configuration: what is unchanged keeps its token, what changed in any part starts with none."""
         before, self._entries = self._entries, {}
         for credentials in clients:
-            key, name = credentials.key, (credentials.org, credentials.client)
-            held = before.get(name)
-            kept = held is not None and held.key == key and held.credentials == credentials
-            self._entries[name] = held if held is not None and kept else _Entry(credentials, key)
+            for slot in range(credentials.tokens):
+                key, name = replace(credentials.key, slot=slot), (credentials.org, credentials.client, slot)
+                held = before.get(name)
+                kept = held is not None and held.key == key and _same(held.credentials, credentials)
+                self._entries[name] = held if held is not None and kept else _Entry(credentials, key)
         for name, entry in before.items():
             if self._entries.get(name) is not entry and entry.fetch is not None:
                 entry.fetch.cancel()
 
-    async def bearer(self, org: str, client: str, deadline: float | None = None) -> Bearer:
-        """Return a token that is good now. `deadline` is in the loop's time.
+    async def bearer(self, org: str, client: str, deadline: float | None = None, slot: int = 0) -> Bearer:
+        """Return a token that is good now. `deadline` is in the loop's time; `slot`: which of the client's tokens.
 
         Raises Refusal(TOKEN_UNAVAILABLE) with `retry_after_s` when there is none and none comes in time.
         """
         while True:
-            entry = self._entries.get((org, client))  # looked up each time: a reload may have replaced it
+            entry = self._entries.get((org, client, slot))  # looked up each time: a reload may have replaced it
             if entry is None:
                 raise Refusal(TOKEN_UNAVAILABLE, f"client {client} is not configured", retry_after_s=1)
             step = next_step(entry.state, self._clock())
@@ -177,7 +178,7 @@ class TokenBroker:
 
     def reject(self, bearer: Bearer) -> bool:
         """Genesys answered 401 to this bearer. Returns whether a replay would be made with another one."""
-        entry = self._entries.get((bearer.key.org, bearer.key.client))
+        entry = self._entries.get((bearer.key.org, bearer.key.client, bearer.key.slot))
         if entry is None or entry.key != bearer.key or entry.bearer is not bearer:
             return entry is not None
         entry.state, dropped = rejected(entry.state, self._rules, self._clock())
@@ -187,9 +188,12 @@ class TokenBroker:
         return dropped
 
     async def warm_up(self) -> None:
-        """Fetch all tokens that are not held, side by side; failures are left to the observer and `snapshot`."""
+        """Fetch the first token of each client that is not held, side by side; the others come when they are needed.
+
+        Failures are left to the observer and `snapshot`.
+        """
         for entry in self._entries.values():
-            if next_step(entry.state, self._clock()) is Step.FETCH:
+            if entry.key.slot == 0 and next_step(entry.state, self._clock()) is Step.FETCH:
                 self._start_fetch(entry)
         if self._fetches:
             await asyncio.wait(set(self._fetches))
@@ -326,3 +330,8 @@ class TokenBroker:
             return True
         entry.owner = owner
         return False
+
+
+def _same(one: ClientCredentials, other: ClientCredentials) -> bool:
+    """Is nothing changed but how many tokens there are?"""
+    return replace(one, tokens=1) == replace(other, tokens=1)

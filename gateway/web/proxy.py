@@ -20,7 +20,7 @@ from gateway.gate import Gate
 from gateway.observe.metrics import Metrics
 from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
 from gateway.upstream.faults import UpstreamFault
-from gateway.upstream.ownership import ConversationOwners
+from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
 from gateway.upstream.rest import RelayAnswer, RestRelay
 from gateway.web.callers import Callers
 from gateway.web.exchange import Exchange
@@ -101,7 +101,8 @@ class RestProxy:
         except OwnerUnknown as unknown:
             if isinstance(facts.caller, Guest):
                 self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)
-            await self._owners.find_out(exchange.rules.org, unknown.conversation)
+            rules, by_guest = exchange.rules, isinstance(facts.caller, Guest)
+            await self._owners.find_out(OwnerQuestion(rules.org, unknown.conversation, rules.name, by_guest))
         return await self._gate.permit(facts, exchange.rules, trail)
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -87,7 +87,7 @@ MESSAGES = "/api/v2/webmessaging/messages"
 class Owners:
     """Three conversations that were found out, and none else."""
 
-    KNOWN = {MINE: ConversationOwner("shop", "g2"), YOURS: ConversationOwner("shop", "g1"), FOREIGN: NOBODYS}
+    KNOWN: ClassVar = {MINE: ConversationOwner("shop", "g2"), YOURS: ConversationOwner("shop", "g1"), FOREIGN: NOBODYS}
 
     def owner(self, org: str, conversation: str) -> ConversationOwner | None:
         return self.KNOWN.get(conversation) if org == "acme" else None

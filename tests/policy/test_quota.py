@@ -75,6 +75,17 @@ def test_numbers_that_cannot_be_are_left_out(count: int, allowed: int, reset_s: 
     assert (window.used, window.allowed) == (0, DOCUMENTED)
 
 
+def test_where_no_answer_ever_told_of_limits_there_are_none_until_a_429() -> None:
+    window = QuotaWindow()
+    window.untold()
+    assert taken(window, "shop", 2_000) == 2_000
+    window.spent(10.0, now=0.0)
+    assert taken(window, "shop", 1, now=5.0) == 0
+    window.told(1, 300, 60, now=20.0)
+    window.untold()
+    assert window.allowed == 300
+
+
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(20.0, 20.0), (0.0, 1.0), (1e9, MAX_RESET_S)])
 def test_after_a_429_nothing_goes_out_before_it_may(retry_after_s: float, wait_s: float) -> None:
     window = QuotaWindow()

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.credential_guard import CredentialInBody, guarded
+from gateway.policy.leaks import masked
+from gateway.upstream.credential_guard import MAX_HELD_BYTES, CredentialInBody, guarded, masked_stream
 
 SECRET = b"abcab-secret"
+JWT = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+HANDLE = b"gws_" + b"A" * 43
+BEARER = b"Bearer abcdefghijklmnopqrstuvwxyz*0123"
 
 
 async def pieces(body: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -39,3 +43,19 @@ async def test_other_bodies_pass_whole(body: bytes, cuts: list[int]) -> None:
 
 async def test_without_credentials_nothing_is_held_back() -> None:
     assert [piece async for piece in guarded(pieces(b"abcdef", [2, 4]), [])] == [b"ab", b"cd", b"ef"]
+
+
+BODY = b'{"entities": [{"a": "%s"}, {"access_token": "abc def"}, {"b": "%s"}], "c": "%s"}' % (JWT, HANDLE, BEARER)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 1_000])
+async def test_a_stream_is_masked_as_the_whole_is(size: int) -> None:
+    got = b"".join([piece async for piece in masked_stream(pieces(BODY, list(range(0, len(BODY), size))))])
+    assert got == masked(BODY)
+    assert JWT not in got
+
+
+async def test_a_stream_without_breaks_is_not_held_for_ever() -> None:
+    body = b"x" * (3 * MAX_HELD_BYTES)
+    got = [piece async for piece in masked_stream(pieces(body, list(range(0, len(body), MAX_HELD_BYTES - 1))))]
+    assert (b"".join(got), len(got) > 1) == (body, True)

@@ -12,10 +12,10 @@ from gateway.errors import UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, UPSTREAM_UNREACHA
 from gateway.mock.default_world import default_world
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.policy.ownership import NOBODYS, ConversationOwner
-from gateway.upstream.bearer import ClientCredentials
+from gateway.upstream.bearer import Bearer, ClientCredentials
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.login import LoginDesk
-from gateway.upstream.ownership import FORGET_S, KEEP_S, ConversationOwners
+from gateway.upstream.ownership import FORGET_S, KEEP_S, ConversationOwners, OwnerQuestion
 from gateway.upstream.tokens import TokenBroker
 from tests.conversations import put_conversation
 
@@ -35,6 +35,10 @@ class Room:
         return sum(1 for entry in self.mock.world.recorder.entries if entry.path.startswith("/api/v2/conversations/"))
 
 
+def question(conversation: str) -> OwnerQuestion:
+    return OwnerQuestion("acme", conversation, "shop", by_guest=True)
+
+
 @pytest.fixture
 async def room() -> AsyncIterator[Room]:
     async with running_mock(MockSettings.free_ports(), default_world()) as mock:
@@ -43,7 +47,11 @@ async def room() -> AsyncIterator[Room]:
         desk = LoginDesk(login)
         broker = TokenBroker([reader], lambda _: desk)
         world: list[Room] = []
-        owners = ConversationOwners(lambda org: api, broker.bearer, lambda org: world[0].client, lambda: world[0].now)
+
+        async def asked(question: OwnerQuestion, client: str, deadline: float) -> Bearer:
+            return await broker.bearer(question.org, client, deadline)
+
+        owners = ConversationOwners(lambda org: api, asked, lambda org: world[0].client, lambda: world[0].now)
         world.append(Room(mock, owners))
         yield world[0]
         await owners.close()
@@ -55,7 +63,7 @@ async def room() -> AsyncIterator[Room]:
 async def test_the_owner_is_asked_for_once_and_then_known(room: Room) -> None:
     conversation = put_conversation(room.mock.world, "shop", "g1")
     assert room.owners.owner("acme", conversation.id) is None
-    await asyncio.gather(*(room.owners.find_out("acme", conversation.id) for _ in range(50)))
+    await asyncio.gather(*(room.owners.find_out(question(conversation.id)) for _ in range(50)))
     assert room.owners.owner("acme", conversation.id.upper()) == ConversationOwner("shop", "g1")
     assert room.questions() == 1
     assert room.owners.owner("other", conversation.id) is None
@@ -66,7 +74,7 @@ async def test_the_owner_is_asked_for_once_and_then_known(room: Room) -> None:
 async def test_a_conversation_without_marks_and_one_that_is_not_there_are_nobodys_for_a_moment(room: Room) -> None:
     unmarked = put_conversation(room.mock.world, None).id
     for name in (unmarked, "0b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"):
-        await room.owners.find_out("acme", name)
+        await room.owners.find_out(question(name))
         assert room.owners.owner("acme", name) is NOBODYS
         room.now += FORGET_S
         assert room.owners.owner("acme", name) is None
@@ -74,7 +82,7 @@ async def test_a_conversation_without_marks_and_one_that_is_not_there_are_nobody
 
 async def test_without_an_ownership_client_nothing_is_asked(room: Room) -> None:
     room.client = None
-    await room.owners.find_out("acme", put_conversation(room.mock.world).id)
+    await room.owners.find_out(question(put_conversation(room.mock.world).id))
     assert room.questions() == 0
 
 
@@ -88,7 +96,7 @@ async def test_an_answer_that_is_no_conversation_is_never_taken_for_a_no(
     conversation = put_conversation(room.mock.world, "shop", "g1")
     room.mock.world.faults.add("api", fault, match="GET /api/v2/conversations/*", count=2)
     with pytest.raises(Refusal) as caught:
-        await room.owners.find_out("acme", conversation.id)
+        await room.owners.find_out(question(conversation.id))
     assert caught.value.reason is reason
     assert room.owners.owner("acme", conversation.id) is None
 
@@ -96,5 +104,5 @@ async def test_an_answer_that_is_no_conversation_is_never_taken_for_a_no(
 async def test_a_list_in_place_of_a_conversation_is_a_bad_answer(room: Room) -> None:
     room.mock.world.faults.add("api", "status", match="GET /api/v2/conversations/*", status=302)
     with pytest.raises(Refusal) as caught:
-        await room.owners.find_out("acme", put_conversation(room.mock.world).id)
+        await room.owners.find_out(question(put_conversation(room.mock.world).id))
     assert caught.value.reason is UPSTREAM_BAD_ANSWER

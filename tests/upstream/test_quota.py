@@ -68,10 +68,19 @@ def test_an_answer_that_says_less_is_believed() -> None:
 
 
 @pytest.mark.parametrize("told", [{}, fields("x"), fields("1", "-300"), fields("9" * 9)])
-def test_an_answer_without_usable_numbers_changes_nothing(told: dict[str, str]) -> None:
+def test_an_answer_without_usable_numbers_changes_nothing_once_some_have_come(told: dict[str, str]) -> None:
     quota, _ = governor()
+    quota.heard("acme", "reader", 0, 200, fields("0"))
     quota.heard("acme", "reader", 0, 200, told)
     assert len(slots(quota, 1_000)) == 240
+
+
+def test_an_upstream_that_never_tells_of_limits_has_none_until_it_answers_429() -> None:
+    quota, _ = governor()
+    quota.heard("acme", "reader", 0, 200, {})
+    assert len(slots(quota, 5_000)) == 5_000
+    quota.heard("acme", "reader", 0, 429, {"retry-after": "30"})
+    assert slots(quota, 1) == []
 
 
 def test_a_429_stops_its_token_only() -> None:
