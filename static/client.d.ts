@@ -89,8 +89,8 @@ export class Client {
   history(pageNumber?: number): Promise<boolean>;
   /** Resolves to the message's id. */
   attach(file: File, text?: string): Promise<string>;
-  /** Throws Problem `context.too_large`. */
-  setContext(attributes: Record<string, string | number | boolean>): void;
+  /** Null takes an attribute away. Throws Problem `context.too_large`. */
+  setContext(attributes: Record<string, string | number | boolean | null>): void;
   signIn(proof: VisitorProof): Promise<void>;
   signOut(): Promise<void>;
   end(): Promise<void>;

@@ -116,10 +116,10 @@ export class Client {
     return turn;
   }
 
-  /** Attributes that ride on the next messages. Throws Problem over 2048 bytes: Genesys would refuse the message. */
+  /** Attributes that ride on the next messages; null takes one away. Throws Problem over 2048 bytes: refused there. */
   setContext(attributes) {
-    const added = Object.entries(attributes).map(([name, value]) => [name, String(value)]);
-    const context = { ...this.#context, ...Object.fromEntries(added) };
+    const all = Object.entries({ ...this.#context, ...attributes }).filter(([, value]) => value != null);
+    const context = Object.fromEntries(all.map(([name, value]) => [name, String(value)]));
     const bytes = rules.bytesOf(Object.entries(context).flat().join(""));
     if (bytes > rules.MAX_CONTEXT_BYTES) throw new Problem("context.too_large", `${bytes} bytes; 2048 may be.`);
     this.#context = context;

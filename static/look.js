@@ -30,6 +30,10 @@ export const look = `
     --gateway-alert: #ff8a80; color-scheme: dark;
   }
 }
+/* Left and right as Zendesk means them, whatever way the language runs: the one place where sides are physical. */
+:host([side="left"]), :host([side="left"]) .panel { right: auto; left: var(--gateway-gap); }
+:host([side="right"]), :host([side="right"]) .panel { left: auto; right: var(--gateway-gap); }
+:host([side]) .panel { --gateway-gap: 0px; inline-size: min(384px, calc(100vw - 40px)); }
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
 button, textarea, input { font: inherit; color: inherit; }

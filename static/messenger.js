@@ -1,19 +1,19 @@
 /**
  * The stock Genesys Messenger on the page: their bootstrap as documented, their script from their host, our sign-in.
- * widget.js loads this file in mode "messenger" only, and speaks to it in the same verbs as to our own panel.
+ * widget.js loads this file in mode "messenger" only; messenger-events.js says what their events mean.
  * Rule kept: nothing of Genesys is re-hosted, and a Messenger that stays silent is reported with its likely cause.
  */
 
+const PARTS = {} /* parts */; // of every module imported below: address and digest
+
 // Their bootstrap publishes no event when the page's host is not allowed: the queue is simply never read.
 const SILENCE_MS = 30_000;
+const BEGIN_MS = 15_000;
+const MAX_CONTEXT_BYTES = 2048;
 const SILENT =
   "Genesys Messenger did not start: is this host among the deployment's allowed domains, and is the deployment active?";
-const RELAYED = {
-  "Messenger.opened": "open",
-  "Messenger.closed": "close",
-  "MessagingService.messagesReceived": "message",
-  "Auth.authenticated": "guest",
-};
+// The containers that their script puts on the page, for the one thing that Zendesk let pages set: who lies on top.
+const THEIR_FRAMES = "#genesys-messenger, .genesys-app, #genesys-mxg-frame, #genesys-mxg-container-frame";
 
 const problem = (code, detail, more = {}) => Object.assign(new Error(detail), { code, ...more });
 // Looked up at each call: their script replaces the queueing function by its own.
@@ -71,17 +71,48 @@ function provideSignIn({ base, fail }) {
 /** A token, a function that returns one, or Zendesk's `(give) => give(jwt)`, as one kind of function. */
 function asProof(given) {
   if (typeof given === "string") return () => given;
-  return () => new Promise((done) => { const now = given(done); if (now !== undefined) done(now); });
+  return () => new Promise((done, failed) => {
+    const now = given(done);
+    if (now !== undefined) Promise.resolve(now).then(done, failed);
+  });
 }
 
-/** Start Messenger; resolves, once it is there, to the verbs that widget.js uses. Rejects with `{code, message}`. */
-export function start({ settings, base, nonce, emit, fail, debug }) {
-  queueCalls(settings);
-  const login = settings.signIn ? provideSignIn({ base, fail }) : null;
-  for (const [theirs, ours] of Object.entries(RELAYED)) genesys("subscribe", theirs, () => emit(ours, {}));
+/** What rides on the next message; Genesys refuses the message when it is too much. */
+function contextOf() {
+  let context = {};
+  return (given) => {
+    const all = Object.entries({ ...context, ...given }).filter(([, value]) => value != null);
+    const next = Object.fromEntries(all.map(([name, value]) => [name, String(value)]));
+    const bytes = new TextEncoder().encode(Object.entries(next).flat().join("")).length;
+    if (bytes > MAX_CONTEXT_BYTES) throw problem("context.too_large", `${bytes} bytes; 2048 may be.`);
+    context = next;
+    // `set` replaces what stands under `messaging`; `update` would keep what the page has taken away.
+    return command("Database.set", { messaging: { customAttributes: context } });
+  };
+}
+
+/** Put their frames above or below what the page says; the only thing of their look that a page may touch. */
+function restyle({ zIndex }) {
+  if (!zIndex) return;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`${THEIR_FRAMES} { z-index: ${Number(zIndex)} !important; }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+function verbsOf({ login, state, debug }) {
   // "Already open" and the like are refusals to Genesys, and nothing to a page.
   const lenient = (name) => command(name).catch(() => debug("no effect", { name }));
-  const verbs = {
+  // Messaging begins at Genesys when their window opens; before that there is nobody to send to.
+  const begun = async () => {
+    if (state.live) return;
+    const live = new Promise((done, failed) => {
+      state.whenLive = done;
+      setTimeout(() => failed(problem("messenger.not_connected", "Messenger did not connect.")), BEGIN_MS);
+    });
+    await lenient("Messenger.open");
+    await live;
+  };
+  return {
     open: () => lenient("Messenger.open"),
     close: () => lenient("Messenger.close"),
     show: () => lenient("Launcher.show"),
@@ -95,13 +126,38 @@ export function start({ settings, base, nonce, emit, fail, debug }) {
       await lenient("Auth.getTokens");
     },
     signOut: () => { if (login) login.proof = null; return lenient("Auth.logout"); },
-    setContext: (customAttributes) => command("Database.set", { messaging: { customAttributes } }),
+    setContext: contextOf(),
+    send: (text) => begun().then(() => command("MessagingService.sendMessage", { message: text })),
+    end: () => command("MessagingService.clearConversation").catch(() => lenient("Messenger.close")),
+    async reset() {
+      if (login) login.proof = null;
+      await lenient("Auth.logout");
+      await lenient("MessagingService.clearConversation");
+    },
+    isOpen: () => state.open,
+    isChatting: () => state.live && state.chatting,
+    restyle,
+    speak: () => debug("no effect", { name: "language: set in the deployment" }),
     again: () => {},
     forget: () => lenient("Messenger.clear"),
   };
+}
+
+/** Start Messenger; resolves, once it is there, to the verbs that widget.js uses. Rejects with `{code, message}`. */
+export async function start({ settings, base, nonce, preload, emit, fail, debug, lost, before = {} }) {
+  preload(PARTS);
+  const { follow } = await import("./messenger-events.js").catch(() => { throw lost("a part of the chat"); });
+  queueCalls(settings);
+  const login = settings.signIn ? provideSignIn({ base, fail }) : null;
+  const state = follow((event, heard) => genesys("subscribe", event, heard), emit);
+  const verbs = verbsOf({ login, state, debug });
+  restyle(before);
   return new Promise((done, failed) => {
     const deadline = setTimeout(() => failed(problem("messenger.silent", SILENT)), SILENCE_MS);
-    genesys("subscribe", "Messenger.ready", () => { clearTimeout(deadline); done(verbs); });
+    genesys("subscribe", "Messenger.ready", () => {
+      clearTimeout(deadline);
+      done(before.hidden ? verbs.hide().then(() => verbs) : verbs);
+    });
     loadTheirScript(settings.scriptUrl, nonce, failed);
   });
 }

@@ -36,11 +36,12 @@ class GatewayChat extends HTMLElement {
   #typing = false;
   #bannerTimer = 0;
   #problem = null;
+  #stops = [];
 
   /** Wire the element to a client; called once, by `mount`. */
-  begin({ client, locale, theme, texts, emit }) {
+  begin({ client, locale, theme, texts, hidden = false, emit }) {
     const { lang, dir, say } = wordsFor(locale, texts);
-    Object.assign(this, { lang, dir });
+    Object.assign(this, { lang, dir, hidden });
     this.#client = client;
     this.#say = say;
     this.#emit = emit;
@@ -84,6 +85,20 @@ class GatewayChat extends HTMLElement {
 
   show() { this.hidden = false; }
   hide() { this.close(); this.hidden = true; }
+
+  /** Change what a page may change later: `colour`, `zIndex`, `side` (left or right), `gap` in pixels. */
+  restyle({ colour, zIndex, side, gap }) {
+    const wanted = { accent: colour, z: zIndex, gap: gap && `${gap}px` };
+    for (const [name, value] of Object.entries(wanted)) if (value) this.style.setProperty(`--gateway-${name}`, value);
+    if (side) this.setAttribute("side", side);
+  }
+
+  /** Take the element from the page and stop listening; the client lives on. */
+  dispose() {
+    for (const stop of this.#stops) stop();
+    clearTimeout(this.#bannerTimer);
+    this.remove();
+  }
 
   #dress({ scheme = "light", ...properties }) {
     const sheet = new CSSStyleSheet();
@@ -144,15 +159,16 @@ class GatewayChat extends HTMLElement {
   #listen() {
     const { panel, form, input } = this.#parts;
     const client = this.#client;
-    client.on("thread", () => this.#showThread());
-    client.on("state", (state) => this.#showState(state));
-    client.on("guest", () => this.#showState(client.state));
-    client.on("problem", (problem) => { this.#problem = problem; });
-    client.on("typing", (typing) => this.#showTyping(typing));
-    client.on("left", () => this.#note(this.#say("left")));
-    client.on("message", ({ id }) => {
+    const hear = (event, act) => { this.#stops.push(client.on(event, act)); };
+    hear("thread", () => this.#showThread());
+    hear("state", (state) => this.#showState(state));
+    hear("guest", () => this.#showState(client.state));
+    hear("problem", (problem) => { this.#problem = problem; });
+    hear("typing", (typing) => this.#showTyping(typing));
+    hear("left", () => this.#note(this.#say("left")));
+    hear("message", ({ id, from }) => {
       if (!this.isOpen) this.#countUnread(this.#unread + 1);
-      this.#emit("message", { id });
+      this.#emit("message", { id, from });
     });
     form.addEventListener("submit", (event) => { event.preventDefault(); this.#sendInput(); });
     input.addEventListener("input", () => {

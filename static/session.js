@@ -112,11 +112,17 @@ export class Session {
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
     } catch {
-      const detail = "The gateway could not be reached, or this page may not read its answer.";
-      throw new Problem("gateway.unreachable", detail);
+      throw await this.#whyUnreachable();
     }
     if (!answer.ok) throw await problemFrom(answer);
     return answer.status === 204 ? null : answer.json();
+  }
+
+  /** No answer that could be read. A page of an unlisted origin gets none; one address tells it so. */
+  async #whyUnreachable() {
+    const answer = await fetch(`${this.#base}/origin`, { credentials: "omit" }).catch(() => null);
+    if (answer?.status === 403) return problemFrom(answer);
+    return new Problem("gateway.unreachable", "The gateway could not be reached.");
   }
 
   /** The handle to use now: the one held, a renewed one, or a new session's. One caller at a time does the work. */

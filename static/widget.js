@@ -1,7 +1,7 @@
 /*
- * The script that a page embeds. It puts `window.gateway` on the page at once, takes calls from the first moment, and
- * then starts the site's chat: our own panel (mode "proxied") or the stock Genesys Messenger (mode "messenger").
- * Rules kept: a guest on somebody's page. Never throws into it, one global, one console line per kind of failure.
+ * The script that a page embeds. It puts `window.gateway` on the page at once (and Zendesk's old names, where the site
+ * keeps them), takes calls from the first moment, and then starts the site's chat in mode "proxied" or "messenger".
+ * Rules kept: a guest on somebody's page. Never throws into it, one global of its own, one console line per failure.
  */
 (function (settings) {
   "use strict";
@@ -15,11 +15,14 @@
   const listeners = {};
   const waiting = [];
   const reported = new Set();
+  const old = { calls: [], take: null }; // calls to Zendesk's names; `take(path, args)` is set once shim.js is there
   let chat = null; // what is on the page: the same few verbs for panel and Messenger
   let starting = null;
   let consented = data.consent !== "required";
 
   const quietly = (act) => { try { act(); } catch (fault) { fail({ code: "widget.fault", detail: String(fault) }); } };
+  const problem = (code, detail, more) => Object.assign(new Error(detail), { code, ...more });
+  const lost = (url) => problem("payload.unavailable", `${url} did not load: blocked, changed on the way, or not reached.`);
 
   function debug(step, detail) {
     if (!settings.debug && data.debug === undefined) return;
@@ -28,15 +31,19 @@
     console.debug("gateway:", step, detail === undefined ? "" : JSON.stringify(detail, hide));
   }
 
+  /** Tell the gateway, to be counted; it keeps nothing of it. */
+  function beacon(told) {
+    try { if (base) navigator.sendBeacon(`${base}/beacon`, JSON.stringify(told)); } catch { /* a page may forbid it */ }
+  }
+
   /** Say once what went wrong, to the developer and to the gateway, and tell those who listen. */
-  function fail({ code, detail = "", status, requestId }) {
+  function fail({ code, detail = "", status, requestId, kind = "failure" }) {
     emit("problem", { code, detail, status, requestId });
     if (reported.has(code)) return;
     reported.add(code);
     const id = requestId ? ` Request id: ${requestId}` : "";
     console.warn(`gateway: ${code}${status ? ` (${status})` : ""}: ${detail}${id}`);
-    const told = JSON.stringify({ kind: "failure", name: code });
-    try { if (base) navigator.sendBeacon(`${base}/beacon`, told); } catch { /* a page may forbid it */ }
+    beacon({ kind, name: code });
   }
 
   function emit(event, detail) {
@@ -69,68 +76,104 @@
     on(event, fn) { (listeners[event] ??= new Set()).add(fn); return () => { listeners[event].delete(fn); }; },
     /** For `data-consent="required"`: nothing is loaded or stored before `true`; `false` takes all away again. */
     consent(given) {
+      if (consented === given) return;
       consented = given;
       if (given) { start(); if (chat) api.show(); }
       else if (chat) void run((on) => on.forget());
+      else quietly(() => sessionStorage.removeItem(`gateway.${settings.site}`));
     },
     push: (...calls) => { for (const [name, ...args] of calls) quietly(() => api[name]?.(...args)); },
   };
 
+  /** A function that hands its calls to the shim, now or later. `:on` gives back how to stop listening, as Zendesk's. */
+  const keep = (path) => (...args) => {
+    if (old.take) return old.take(path, args);
+    const call = { path, args };
+    old.calls.push(call);
+    const [group, name, value] = args;
+    if (name === "cookies") api.consent(!/^(false|none)$/.test(value));
+    if (/open|toggle|activate|login|newC|send|say|init/.test(`${path} ${group} ${name}`)) start();
+    return /:on$/.test(group) ? () => { call.stopped = true; call.stop?.(); } : undefined;
+  };
+  /** `livechat.window.show` and all other methods of that tree, by any name that a page may call. */
+  const tree = (path) => new Proxy(keep(path), {
+    get: (fn, key) => (key in fn || key === "then" || key.description ? fn[key] : (fn[key] = tree(`${path}.${key}`))),
+  });
+
+  function makeOldNames() {
+    const zE = keep("zE");
+    for (const name of "identify,hide,show,activate,setLocale,setHelpCenterSuggestions,logout".split(",")) {
+      zE[name] = keep(`zE.${name}`);
+    }
+    const [livechat, init] = [tree("livechat"), keep("genesyscloud.init")];
+    const zopim = Object.assign(keep("$zopim"), { _: [], set: Object.assign(keep("livechat.set"), { _: [] }) });
+    return () => {
+      const theirs = window.zE;
+      if (theirs === undefined || theirs.q) {
+        window.zE = window.zEmbed = zE;
+        for (const call of theirs?.q ?? []) zE(...call);
+      } else if (theirs !== zE) fail({ code: "zendesk.other_script", detail: "window.zE is somebody else's: left alone." });
+      (window.$zopim ??= zopim).livechat ??= livechat;
+      ((window.genesyscloud ??= {}).widget ??= {}).init ??= init;
+    };
+  }
+
   function start() {
     if (!consented || starting) return;
     starting = boot().then((driver) => {
+      if (!driver) { starting = null; return; } // consent was withdrawn meanwhile
       chat = driver;
       emit("ready");
       for (const { go } of waiting.splice(0)) go();
     }).catch((why) => {
       starting = null; // the next call tries again
-      fail({ code: why.code ?? "widget.fault", detail: why.message });
+      fail({ ...why, code: why.code ?? "widget.fault", detail: why.message });
       for (const { refuse } of waiting.splice(0)) refuse(why);
     });
   }
 
-  const problem = (code, detail) => Object.assign(new Error(detail), { code });
-
   async function boot() {
-    const { site } = settings;
+    const { site, mode } = settings;
     if (!site) throw problem("widget.not_served", "Not served by a gateway; embed its /sites/<site>/widget.js.");
     if (data.site && data.site !== site) throw problem("widget.other_site", `Tag: ${data.site}, address: ${site}.`);
     const parsed = (done) => document.addEventListener("DOMContentLoaded", done, { once: true });
     if (document.readyState === "loading") await new Promise(parsed);
-    debug("boot", { site: settings.site, mode: settings.mode });
-    const messenger = settings.mode === "messenger";
-    for (const name of messenger ? ["messenger"] : ["client", "panel"]) {
-      const { url, integrity } = settings.payloads[name];
-      // The digest is checked here; `import` then takes the checked module from the page's module map.
-      const preload = document.createElement("link");
-      Object.assign(preload, { rel: "modulepreload", href: root + url, integrity, crossOrigin: "anonymous" });
-      if (nonce) preload.nonce = nonce;
-      document.head.append(preload);
+    if (!consented) return null;
+    debug("boot", { site, mode });
+    const origin = askOrigin();
+    origin.catch(() => {}); // awaited below, once there is something to show
+    const page = { settings, base, root, nonce, data, old, preload };
+    const tools = { ...page, api, begin, run, emit, fail, debug, beacon, problem, lost };
+    const other = settings.migration && (await load("split")).start(tools); // the old widget, for its share of visitors
+    if (other) return other;
+    const shim = settings.zendesk && (await load("shim")).start(tools);
+    const module = await load(mode);
+    await origin;
+    return consented ? module.start({ ...tools, before: shim?.before }) : null;
+  }
+
+  /** May this page talk to the gateway at all? Told before anything is shown that could not work. */
+  async function askOrigin() {
+    const answer = await fetch(`${base}/origin`, { credentials: "omit" }).catch(() => null);
+    if (answer?.status !== 403) return; // not reached: what comes next tells more
+    const { code, detail, request_id: requestId } = await answer.json();
+    throw problem(code, `${location.origin}: ${detail}`, { status: 403, requestId });
+  }
+
+  /** The digests are checked here; `import` then takes the checked modules from the page's module map. */
+  function preload(parts) {
+    for (const [href, integrity] of Object.entries(parts)) {
+      const link = document.createElement("link");
+      Object.assign(link, { rel: "modulepreload", href: root + href, integrity, crossOrigin: "anonymous" });
+      if (nonce) link.nonce = nonce;
+      document.head.append(link);
     }
-    return messenger ? (await load("messenger")).start({ settings, base, nonce, emit, fail, debug }) : bootPanel();
   }
 
   function load(name) {
-    const url = root + settings.payloads[name].url;
-    const listed = `Is the origin of this page, ${location.origin}, in the site's list?`;
-    const why = `${url} did not load. ${listed} Else it was blocked, changed or not reached.`;
-    return import(url).catch(() => { throw problem("payload.unavailable", why); });
-  }
-
-  async function bootPanel() {
-    const [{ Client }, { mount }] = await Promise.all([load("client"), load("panel")]);
-    const client = new Client({ base, site: settings.site, deploymentId: settings.deploymentId, debug });
-    const locale = data.locale ?? settings.locale ?? (document.documentElement.lang || navigator.language);
-    const panel = mount({ client, locale, theme: settings.theme, texts: settings.texts, emit });
-    client.on("problem", (why) => fail({ ...why, detail: why.message }));
-    client.on("guest", (guest) => emit("guest", guest));
-    return {
-      open: () => panel.open(), close: () => panel.close(), show: () => panel.show(), hide: () => panel.hide(),
-      signIn: (proof) => client.signIn(proof), signOut: () => client.signOut(),
-      setContext: (given) => client.setContext(given),
-      again: () => { if (!panel.isConnected) document.body.append(panel); },
-      forget: () => { panel.hide(); return client.forget(); },
-    };
+    const { url, integrity } = settings.payloads[name];
+    preload({ [url]: integrity });
+    return import(root + url).catch(() => { throw lost(root + url); });
   }
 
   const earlier = window[INSTANCE];
@@ -140,9 +183,16 @@
     earlier.api.push(...early);
     return;
   }
-  window[INSTANCE] = { api, again: () => { start(); if (chat) quietly(() => chat.again()); } };
+  const oldNames = settings.zendesk ? makeOldNames() : () => {};
+  window[INSTANCE] = { api, again: () => { oldNames(); start(); if (chat) quietly(() => chat.again()); } };
   window.gateway = api;
+  quietly(oldNames);
   api.push(...early);
+  document.addEventListener("securitypolicyviolation", ({ blockedURI, effectiveDirective }) => {
+    if (!root || !blockedURI.startsWith(root.replace(/^https?/, ""), blockedURI.indexOf(":"))) return;
+    const cure = `This page's Content-Security-Policy (${effectiveDirective}) blocks ${blockedURI}. See: gateway csp`;
+    fail({ code: "page.csp", detail: cure, kind: "csp" });
+  });
   if (data.lazy === undefined) start();
   else {
     const once = { once: true, passive: true };

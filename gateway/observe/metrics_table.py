@@ -45,7 +45,7 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
         "error"),
     "initiator": ("client", "gateway", "upstream"),
     "close_class": ("normal", "going_away", "policy", "too_big", "abnormal", "other"),
-    "method_of_proof": ("zendesk-messaging", "zendesk-chat", "sunshine-v1", "oidc", "anonymous", "backend"),
+    "method_of_proof": ("zendesk-messaging", "zendesk-chat", "sunshine-v1", "oidc", "anonymous", "backend", "other"),
     "verification": ("ok", "expired", "not_yet_valid", "bad_signature", "alg_not_allowed", "unknown_kid",
         "wrong_issuer",
                      "wrong_audience", "malformed", "replayed", "missing", "too_large", "jwks_unavailable", "other"),

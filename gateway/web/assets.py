@@ -20,7 +20,15 @@ import brotli
 
 SETTINGS_MARKER: Final = "{} /* site settings */"
 """The last argument of the script's function; it stands in static/widget.js exactly once."""
-PAYLOADS: Final = {"client": "client.js", "panel": "panel.js", "messenger": "messenger.js"}
+PARTS_MARKER: Final = b"{} /* parts */"
+"""In a payload: becomes the address and digest of every module that it imports, so that it can check them."""
+PAYLOADS: Final = {
+    "client": "client.js",
+    "proxied": "proxied.js",
+    "messenger": "messenger.js",
+    "shim": "shim.js",
+    "split": "split.js",
+}
 MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -107,6 +115,7 @@ class Assets:
             for path in sorted(static_dir.glob("*.*"))
             if path.suffix in MEDIA_TYPES and path.name != "widget.js"
         }
+        self._imported: dict[str, tuple[str, ...]] = {}
         for name in self._sources:
             self._enter(name, ())
         self.scripts: dict[str, Asset] = {}
@@ -119,13 +128,22 @@ class Assets:
             raise ValueError(f"static/{name} imports itself, by {' and '.join(importers)}")
         body = self._sources[name]
         if name.endswith(".js"):
-            body = _IMPORT.sub(
-                lambda found: found[1] + self._enter(found[2].decode(), (*importers, name)).encode() + found[3], body
+            neighbours = dict.fromkeys(found[1].decode() for found in _IMPORT.findall(body))
+            hashed_names = {each: self._enter(each, (*importers, name)) for each in neighbours}
+            self._imported[name] = tuple(
+                dict.fromkeys(part for each in neighbours for part in (each, *self._imported[each]))
             )
+            body = _IMPORT.sub(lambda found: found[1] + hashed_names[found[2].decode()].encode() + found[3], body)
+            body = body.replace(PARTS_MARKER, script_json(self._parts_of(name)).encode())
         hashed = hashed_name(name, body)
         self.payloads[hashed] = make_asset(body, MEDIA_TYPES[Path(name).suffix])
         self.payload_names[name] = hashed
         return hashed
+
+    def _parts_of(self, name: str) -> dict[str, str]:
+        """Address and digest of every module that this one imports, at any depth."""
+        hashed_names = [self.payload_names[part] for part in self._imported[name]]
+        return {f"/static/{hashed}": self.payloads[hashed].integrity for hashed in hashed_names}
 
     def payload_settings(self) -> dict[str, dict[str, str]]:
         """What the init script must know of the payloads that it loads: address and SRI digest."""

@@ -9,16 +9,18 @@ from aiohttp import web
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.policy.origins import check_origin
 from gateway.web.assets import Asset, Assets
 from gateway.web.exchange import Exchange
 
 SCRIPT_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
 """Five minutes: a changed setting reaches every page soon, and a node that is down for a while is not noticed."""
+ORIGIN_CACHE: Final = "private, max-age=300"
 PAYLOAD_CACHE: Final = "public, max-age=31536000, immutable"
 
 
 class Bootstrap:
-    """The handlers of `widget` and `static`."""
+    """The handlers of `widget`, `static` and `origin`."""
 
     def __init__(self, assets: Assets) -> None:
         self._assets = assets
@@ -26,6 +28,16 @@ class Bootstrap:
     async def widget(self, exchange: Exchange) -> web.StreamResponse:
         """GET /sites/{site}/widget.js."""
         return _asset_answer(exchange, self._assets.scripts[exchange.rules.name], SCRIPT_CACHE)
+
+    async def origin(self, exchange: Exchange) -> web.StreamResponse:
+        """GET /sites/{site}/origin: may the page that asks talk to the gateway? Raises Refusal: ORIGIN_*.
+
+        The one refusal that pages of every origin may read: elsewhere an unlisted one gets no CORS headers, and its
+        developer would see no more than that the network failed. Without an Origin it is no page of another one.
+        """
+        if exchange.origin is not None:
+            check_origin(exchange.origin, exchange.rules.origins)
+        return exchange.answer(204, headers={"Cache-Control": ORIGIN_CACHE})
 
     async def payload(self, exchange: Exchange) -> web.StreamResponse:
         """GET /static/{name}.{hash}.{ext}; a name whose hash is not of today is unknown."""

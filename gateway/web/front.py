@@ -135,6 +135,8 @@ class Front:
                 raise
             # The call itself is refused, and recorded; without this answer no page could read why.
             return _preflight_answer(exchange, origin, ANY_METHOD)
+        if exchange.surface.origin is OriginNeed.ANYONE:
+            exchange.cors = _CORS_OF_ANYONE
         _check_http(request)
         if request.method == "OPTIONS":
             return _preflight(exchange)
@@ -238,6 +240,7 @@ class Front:
 
 _NO_TARGET: Final = parse_target("/")
 _NO_CORS: Final = cors_headers(None)
+_CORS_OF_ANYONE: Final = cors_headers("*")
 _CLOSING: Final = frozenset({errors.REQUEST_MALFORMED, errors.PATH_INVALID, errors.HEADER_INVALID, errors.BODY_TIMEOUT})
 
 

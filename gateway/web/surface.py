@@ -21,6 +21,8 @@ class OriginNeed(Enum):
     """A page of the site: the origin must be there and be listed."""
     CALLER = "caller"
     """`decide()` judges, because servers send none."""
+    ANYONE = "anyone"
+    """Public bytes that pages of every origin may read: `Access-Control-Allow-Origin: *`, so never with credentials."""
     OPEN = "open"
     """Public bytes: nobody is refused; a listed origin gets its CORS headers."""
     SERVER = "server"
@@ -51,6 +53,7 @@ SURFACES: Final = (
     Surface("ticket", ("ticket",), ("POST",), OriginNeed.PAGE, of_site=True),
     Surface("auth_code", ("auth-code",), ("POST",), OriginNeed.PAGE, of_site=True),
     Surface("beacon", ("beacon",), ("POST",), OriginNeed.PAGE, of_site=True),
+    Surface("origin", ("origin",), ("GET",), OriginNeed.ANYONE, of_site=True),
     # Paths at which people look for a token endpoint (gateway/data/beliefs.json); only this gateway has them.
     Surface(
         "oauth_token", ("api", "v2", "oauth", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True
@@ -59,7 +62,7 @@ SURFACES: Final = (
     Surface("oauth_token", ("oauth2", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
     Surface("rest_proxy", ("api", "v2", REST), ANY_METHOD, OriginNeed.CALLER, of_site=True),
     Surface("websocket", ("v1",), ("GET",), OriginNeed.CALLER, of_site=True),
-    Surface("static", ("static", ONE), ("GET", "HEAD"), OriginNeed.OPEN, of_site=False),
+    Surface("static", ("static", ONE), ("GET", "HEAD"), OriginNeed.ANYONE, of_site=False),
     Surface("oauth_token", ("oauth", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
     Surface("oauth_token", ("login", "oauth", "token"), ("POST",), OriginNeed.SERVER, of_site=False, oauth_errors=True),
     Surface("oidc", (".well-known", "openid-configuration"), ("GET", "HEAD"), OriginNeed.OPEN, of_site=False),

@@ -88,6 +88,7 @@ async def test_a_page_of_an_origin_that_is_not_listed_is_told_once_and_unharmed(
         await expect(window.page.get_by_role("button", name="Open chat")).to_have_count(0)
         assert len(window.ours) == 1
         assert stage.stranger.url in window.ours[0]
+        assert "origin.not_allowed (403)" in window.ours[0]
         assert stage.mock.world.conversations == {}
         denied = await stage.settled_audit("origin.denied")
         assert {one["event.reason"] for one in denied} == {"origin.not_allowed"}

@@ -70,6 +70,7 @@ class StandIn:
         self.replaces_dead_sessions = False
         self.refusals: dict[str, list[Refusal]] = {}
         self.cors = True
+        self.origin_refusal: Refusal | None = None
         self.cut_after_storing = 0
         self.cut_before_storing = 0
         self.genesys_script = ""
@@ -198,6 +199,10 @@ class StandIn:
             self.beacons.append(json.loads(await request.text()))
             self.news.notify_all()
         return web.Response(status=204)
+
+    async def origin(self, _request: web.Request) -> web.Response:
+        """GET /sites/shop/origin: may this page talk to the gateway?"""
+        return self.origin_refusal.answer() if self.origin_refusal else web.Response(status=204)
 
     async def auth_code(self, request: web.Request) -> web.Response:
         """POST /sites/shop/auth-code."""
@@ -337,6 +342,7 @@ class StandIn:
                 web.post(f"{site}/ticket", self.ticket),
                 web.post(f"{site}/auth-code", self.auth_code),
                 web.post(f"{site}/beacon", self.beacon),
+                web.get(f"{site}/origin", self.origin),
                 web.get(f"{site}/api/v2/webmessaging/messages", self.history),
                 web.get(f"{site}/v1", self.socket),
                 web.get("/static/{name}", self.payload),

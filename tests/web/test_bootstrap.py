@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import brotli
+import pytest
 
 from tests.stack import PAGE, Stack, whole_stack
 
@@ -49,7 +50,26 @@ async def test_the_payloads_of_the_script_are_immutable_and_readable_by_pages(st
         async with stack.client.get(stack.url + payload["url"], headers={"Origin": PAGE}) as answer:
             assert answer.status == 200
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-            assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_listed_origin_is_told_so_and_may_keep_the_answer_a_while(stack: Stack) -> None:
+    for origin in (PAGE, None):
+        async with stack.call("GET", "/origin", origin=origin) as answer:
+            assert (answer.status, await answer.read()) == (204, b"")
+            assert answer.headers["Cache-Control"] == "private, max-age=300"
+            assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [("https://evil.example", "origin.not_allowed"), ("null", "origin.null"), ("nonsense", "origin.malformed")],
+)
+async def test_an_origin_that_is_not_listed_can_read_why(stack: Stack, origin: str, code: str) -> None:
+    async with stack.call("GET", "/origin", origin=origin) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (403, code)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 async def test_a_payload_of_another_hash_is_unknown(stack: Stack) -> None:

@@ -19,6 +19,7 @@ CONVERSATION = "4c9a1b7e-0000-4000-8000-000000000001"
         ("ticket", True, "ticket"),
         ("auth-code", True, "auth_code"),
         ("beacon", True, "beacon"),
+        ("origin", True, "origin"),
         ("v1", True, "websocket"),
         ("v1", False, "websocket"),
         (f"api/v2/conversations/{CONVERSATION}", True, "rest_proxy"),
