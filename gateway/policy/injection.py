@@ -62,6 +62,11 @@ PLACEHOLDERS: Final = frozenset({"guest_id", "verified", "site", "external_id", 
 MAX_ATTRIBUTES_BYTES: Final = 2048
 
 Headers = list[tuple[str, str]]
+MAX_KNOWN_NAMES: Final = 1_024
+MAX_KNOWN_CHARS: Final = 64
+# Spellings of header names seen so far, and what they come to: a table that only saves lowering the same few names.
+_request_keys: dict[str, str] = {}
+_answer_keys: dict[str, str] = {}
 
 
 def upstream_request_headers(
@@ -82,22 +87,31 @@ def upstream_request_headers(
     passed: dict[str, str] = {}
     nominated: frozenset[str] = frozenset()
     for name, value in inbound:
-        key = name.lower()
+        key = _request_keys.get(name)
+        if key is None:
+            key = _learn(_request_keys, name, PASSED_REQUEST_HEADERS)
+        if not key:
+            continue
         if key == "connection":
             nominated |= _names_in(value)
-        if key not in PASSED_REQUEST_HEADERS:
             continue
         if key in passed or len(value) > MAX_HEADER_CHARS or not _is_printable(value):
             raise Refusal(errors.HEADER_INVALID, f"{key} is repeated, too long, or not printable ASCII")
         passed[key] = value
-    headers = [(name, value) for name, value in passed.items() if name not in nominated or name == "content-type"]
+    for name in nominated & passed.keys():
+        if name != "content-type":
+            del passed[name]
+    ours = {"accept-encoding": "identity", "user-agent": USER_AGENT, "x-request-id": request_id}
+    if bearer:
+        ours["authorization"] = f"Bearer {bearer}"
     if content_type is not None:
-        headers = [header for header in headers if header[0] != "content-type"]
-    headers += [("accept-encoding", "identity"), ("user-agent", USER_AGENT), ("x-request-id", request_id)]
-    ours = (("authorization", bearer and f"Bearer {bearer}"), ("content-type", content_type))
-    more = (("origin", origin), ("traceparent", traceparent))
-    headers += [(name, value) for name, value in (*ours, *more) if value]
-    return headers
+        ours["content-type"] = content_type
+    if origin:
+        ours["origin"] = origin
+    if traceparent:
+        ours["traceparent"] = traceparent
+    passed.update(ours)  # what is ours replaces
+    return list(passed.items())
 
 
 def answer_headers(upstream: Iterable[tuple[str, str]], secrets: Sequence[str] = ()) -> Headers:
@@ -108,16 +122,28 @@ def answer_headers(upstream: Iterable[tuple[str, str]], secrets: Sequence[str] =
     passed: dict[str, str] = {}
     nominated: frozenset[str] = frozenset()
     for name, value in upstream:
-        key = name.lower()
+        key = _answer_keys.get(name)
+        if key is None:
+            key = _learn(_answer_keys, name, PASSED_ANSWER_HEADERS)
         if key == "connection":
             nominated |= _names_in(value)
-        elif key in PASSED_ANSWER_HEADERS and key not in passed:
+        elif key and key not in passed:
             passed[key] = value
     headers = [(name, value) for name, value in passed.items() if name not in nominated]
     # All values are looked at together; only when something is wrong with them, one by one.
     if _may_pass("  ".join(passed.values()), secrets):
         return headers
     return [(name, value) for name, value in headers if _may_pass(value, secrets)]
+
+
+def _learn(keys: dict[str, str], name: str, passed: frozenset[str]) -> str:
+    """The lower-case name of a header that somebody asks about, else nothing; kept, within a bound."""
+    key = name.lower()
+    if key != "connection" and key not in passed:
+        key = ""
+    if len(keys) < MAX_KNOWN_NAMES and len(name) <= MAX_KNOWN_CHARS:
+        keys[name] = key
+    return key
 
 
 def _may_pass(value: str, secrets: Sequence[str]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 SLACK_S: Final = 1e-6
@@ -25,6 +24,8 @@ class Limit:
     """Seconds that one ask costs."""
     tolerance_s: float = field(init=False, repr=False, compare=False)
     """Seconds' worth of asks that may be made at once."""
+    quota: str = field(init=False, repr=False, compare=False)
+    """Burst and window in seconds, as a RateLimit-Policy field tells them."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a limit that could never be met or counted."""
@@ -32,6 +33,8 @@ class Limit:
             raise ValueError("a limit needs a positive rate and a burst of at least one")
         object.__setattr__(self, "interval_s", 1.0 / self.rate_per_s)
         object.__setattr__(self, "tolerance_s", self.burst / self.rate_per_s)
+        window_s = max(1, math.ceil(self.tolerance_s - SLACK_S))
+        object.__setattr__(self, "quota", f"q={self.burst};w={window_s}")
 
     @staticmethod
     def per_minute(count: int, burst: int | None = None) -> Limit:
@@ -84,12 +87,6 @@ def ratelimit_headers(name: str, limit: Limit, remaining: int, wait_s: float) ->
     """
     left = f'"{name}";r={remaining}'
     return (
-        ("RateLimit-Policy", _policy(name, limit)),
+        ("RateLimit-Policy", f'"{name}";{limit.quota}'),
         ("RateLimit", left if wait_s == 0.0 else f"{left};t={retry_after(wait_s)}"),
     )
-
-
-@lru_cache(maxsize=256)
-def _policy(name: str, limit: Limit) -> str:
-    window_s = max(1, math.ceil(limit.tolerance_s - SLACK_S))
-    return f'"{name}";q={limit.burst};w={window_s}'

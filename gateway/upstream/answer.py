@@ -89,7 +89,7 @@ class Answer:
             if self._fault is not None:
                 raise self._fault
             try:
-                await self.changed()
+                await self.change()
             except asyncio.CancelledError:
                 self.abort()
                 raise
@@ -109,7 +109,7 @@ class Answer:
                     return
                 if self._fault is not None:
                     raise self._fault
-                await self.changed()
+                await self.change()
         finally:
             self.abort()
 
@@ -156,19 +156,24 @@ class Answer:
         if self._fault is not None:
             raise self._fault
 
-    async def changed(self) -> None:
-        """Wait until a head, a piece, the end or a fault has come. One waiter at a time."""
+    def change(self) -> asyncio.Future[None]:
+        """What to await until a head, a piece, the end or a fault comes after now. One waiter at a time."""
         waiter = self._waiter = self.loop.create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def wake(self) -> None:
         """Wake the waiter."""
-        waiter = self._waiter
+        waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def whole(self, max_bytes: int) -> bytes | None:
+        """The body when all of it is here, in one piece and not too long; None: `read` it."""
+        chunks = self._chunks
+        if not self._complete or len(chunks) > 1 or self._buffered > max_bytes:
+            return None
+        self._buffered = 0
+        return chunks.popleft() if chunks else b""
 
     def set_head(self, status: int, headers: list[Header], plan: BodyPlan) -> None:
         """Take the final head."""

@@ -97,9 +97,10 @@ class Connection(asyncio.Protocol):
         answer = self._begin(method, deadline)
         try:
             self._write(head + body if body else head)
+            await answer.change()
             while not answer.arrived:
                 answer.raise_fault()
-                await answer.changed()
+                await answer.change()
         except asyncio.CancelledError:
             answer.abort()
             raise
@@ -125,7 +126,7 @@ class Connection(asyncio.Protocol):
                 answer.raise_fault()
                 if sender.done() and not sender.cancelled() and sender.exception() is not None:
                     sender.result()
-                await answer.changed()
+                await answer.change()
         except BaseException:
             answer.abort()
             raise

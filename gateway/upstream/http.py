@@ -102,10 +102,28 @@ class HttpLeg:
         started = loop.time()
         breaker = self._breaker
         admission = Admission.PASS if breaker is None else self._admit(breaker, started)
+        if self._budget is not None:
+            self._budget.earn()
         try:
-            answer = await self._attempts(
-                pool, loop, method, head, body, body_length, deadline, idempotent if may_retry else None
-            )
+            try:
+                connection = pool.take()
+                if connection is None:
+                    connection = await pool.acquire(deadline)
+                if isinstance(body, bytes):
+                    answer = await connection.exchange(method, head, body, deadline)
+                else:
+                    answer = await connection.exchange_stream(
+                        method, head, body, deadline, chunked=body_length is None,
+                        ask_first=self._asks_first(body_length),
+                    )  # fmt: skip
+            except UpstreamFault as fault:
+                if not may_retry or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
+                    raise
+                if loop.time() >= deadline or (self._budget is not None and not self._budget.spend()):
+                    raise
+                self._observer.retried(fault.kind)
+                connection = await pool.acquire(deadline, fresh=True)
+                answer = await connection.exchange(method, head, body, deadline)
         except UpstreamFault as fault:
             now = loop.time()
             self._observer.failed(fault.kind, now - started)
@@ -142,37 +160,6 @@ class HttpLeg:
         """Is a streamed body of this length announced before it is sent?"""
         limit = self._settings.expect_from_bytes
         return limit is not None and (body_length is None or body_length >= limit)
-
-    async def _attempts(
-        self,
-        pool: Pool,
-        loop: asyncio.AbstractEventLoop,
-        method: str,
-        head: bytes,
-        body: bytes | AsyncIterator[bytes],
-        body_length: int | None,
-        deadline: float,
-        idempotent: bool | None,
-    ) -> Answer:
-        """Send it, and once more where that is safe; `idempotent` None: not in any case."""
-        if self._budget is not None:
-            self._budget.earn()
-        try:
-            connection = pool.take()
-            if connection is None:
-                connection = await pool.acquire(deadline)
-            if isinstance(body, bytes):
-                return await connection.exchange(method, head, body, deadline)
-            chunked, ask_first = body_length is None, self._asks_first(body_length)
-            return await connection.exchange_stream(method, head, body, deadline, chunked=chunked, ask_first=ask_first)
-        except UpstreamFault as fault:
-            if idempotent is None or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
-                raise
-            if loop.time() >= deadline or (self._budget is not None and not self._budget.spend()):
-                raise
-            self._observer.retried(fault.kind)
-        connection = await pool.acquire(deadline, fresh=True)
-        return await connection.exchange(method, head, body, deadline)
 
     def _admit(self, breaker: Breaker, now: float) -> Admission:
         """Ask the breaker; raises UpstreamFault(breaker_open)."""

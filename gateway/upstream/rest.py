@@ -142,12 +142,12 @@ class RestRelay:
         reference of each client's token before it is sent, so that each has its receipt. Raises Refusal:
         TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, HEADER_INVALID.
         """
+        route = permit.route
         headers = tuple(inbound)
-        key = self._cache_key(permit, headers)
+        key = self._cache_key(permit, headers) if route.cache_s > 0 else None
         if key is not None and (kept := self._cache.get(key)) is not None:
             return RelayAnswer(kept.status, list(kept.headers), kept.body, from_cache=True)
         loop = asyncio.get_running_loop()
-        route = permit.route
         call = _Call(
             permit=permit,
             leg=self._leg_of(permit.org),
@@ -159,9 +159,10 @@ class RestRelay:
             injected=injected,
         )
         try:
-            answer = (
-                await self._as_oauth_client(call) if route.auth == "oauth" else await self._as_guest(call, guest_jwt)
-            )
+            if route.auth == "oauth":
+                answer = await self._as_oauth_client(call)
+            else:
+                answer = await self._as_guest(call, guest_jwt)
         except UpstreamFault as fault:
             raise fault.refusal() from fault
         if key is not None and answer.status == 200 and answer.body is not None:
@@ -189,9 +190,10 @@ class RestRelay:
             is_guest = isinstance(permit.caller, Guest)
             call.slot = self._quota.take(permit.org, call.route.client, permit.site, is_guest=is_guest)
         bearer = await self._bearer(call)
-        answer, waited_s = await self._send(call, bearer.reveal())
+        credential = bearer.reveal()
+        answer, waited_s = await self._send(call, credential)
         if answer.status != 401:
-            return await self._finish(call, answer, waited_s, bearer.reveal())
+            return await self._finish(call, answer, waited_s, credential)
         code, context_id = await _read_refusal(answer)
         if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
             bearer = await self._bearer(call)
@@ -250,7 +252,10 @@ class RestRelay:
             body: bytes | None = None
             filtered = bool(route.answer) and 200 <= answer.status < 300
             if filtered or answer.complete or (length is not None and length <= SMALL_BYTES):
-                body = await answer.read(FILTERED_BYTES if filtered else AT_ONCE_BYTES)
+                most = FILTERED_BYTES if filtered else AT_ONCE_BYTES
+                body = answer.whole(most)
+                if body is None:
+                    body = await answer.read(most)
                 _refuse_body(body, fields, encoded)
                 body = masked(_picked(body, _tree_of(route.answer)) if filtered and body else body)
         except BaseException:

@@ -96,3 +96,24 @@ async def test_reader_who_leaves_gives_the_answer_up() -> None:
     reading.cancel()
     await asyncio.wait({reading})
     assert (reading.cancelled(), wire.asked) == (True, ["abandon"])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "complete", "max_bytes", "expected"),
+    [
+        ([], True, 10, b""),
+        ([b"abc"], True, 3, b"abc"),
+        ([b"abc"], True, 2, None),
+        ([b"abc"], False, 10, None),
+        ([b"a", b"b"], True, 10, None),
+    ],
+)
+async def test_a_body_is_handed_out_at_once_only_when_all_of_it_is_here_in_one_piece(
+    pieces: list[bytes], complete: bool, max_bytes: int, expected: bytes | None
+) -> None:
+    answer = Answer(asyncio.get_running_loop(), "GET", 0.0, 100)
+    for piece in pieces:
+        answer.put(piece)
+    if complete:
+        answer.finish()
+    assert answer.whole(max_bytes) == expected

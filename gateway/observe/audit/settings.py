@@ -57,7 +57,7 @@ class AuditSettings:
     conversation_id: Literal["clear", "hmac"] = "clear"
     queue_max_records: int = 65_536
     batch_max_records: int = 512
-    linger_s: float = 0.005
+    linger_s: float = 0.02
     disk_full_share: float = 0.01
     grant_timeout_s: float = 2.0
     use_wait_s: float = 0.25
