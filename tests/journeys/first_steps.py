@@ -76,6 +76,15 @@ SECTIONS = (
         ),
     ),
     Section(
+        "May this page talk? `GET /sites/{site}/origin`",
+        "The script asks first. This is the one refusal that pages of every origin may read, so that the developer of "
+        "a page that is not listed sees why, and not just a network error.",
+        (
+            Step("curl -s -o /dev/null -w '%{http_code}\\n' -H \"$PAGE\" $GATEWAY/sites/shop/origin"),
+            Step("curl -s -w '\\n' -H 'Origin: https://shop.example' $GATEWAY/sites/shop/origin"),
+        ),
+    ),
+    Section(
         "A session: `POST /sites/{site}/session`",
         "Nothing in, an anonymous guest out. The same call with the handle renews it; with the token that the shop's "
         "server signed, the guest becomes a verified one and keeps its conversation; `DELETE` ends it.",
