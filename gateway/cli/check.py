@@ -14,11 +14,14 @@ from typing import Any
 import click
 import orjson
 
+from gateway.app.rule_tests import RuleReport
+from gateway.cli import check_rules
 from gateway.cli.exits import Exit
 from gateway.cli.options import config_option, load_config, output_option, print_json
 from gateway.config import checks
 from gateway.config.describe import effective
-from gateway.config.findings import Finding, Severity
+from gateway.config.findings import Finding, Severity, Sources
+from gateway.config.load import Loaded
 from gateway.errors import ConfigFault
 
 Value = tuple[str, object, str]
@@ -29,31 +32,61 @@ Value = tuple[str, object, str]
 @output_option
 @click.option("--show", is_flag=True, help="Show every effective value with its source; secrets by reference only.")
 @click.option("--allow-high", is_flag=True, help="End with 0 in spite of findings of severity high.")
+@click.option(
+    "--rules", type=click.Path(path_type=Path, dir_okay=False), help="Play a file of rule tests; see docs/commands.md."
+)
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    show_default=True,
+    help="With --rules: least share of route and caller pairs that the tests must touch, in percent.",
+)
 @click.pass_context
 def check(
-    ctx: click.Context, config_path: Path | None, settings: tuple[str, ...], output: str, show: bool, allow_high: bool
+    ctx: click.Context,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+    output: str,
+    show: bool,
+    allow_high: bool,
+    rules: Path | None,
+    fail_under: float,
 ) -> None:
     """Judge the configuration without any network: its shape, and everything that keys must know of each other.
 
     Severities: error (cannot be served), high (works and is dangerous), warning, info. Exit code 3 when there is an
-    error, or a high finding without --allow-high.
+    error, or a high finding without --allow-high; 5 when a rule test fails or too little is covered.
     """
+    report: RuleReport | None = None
     values: list[Value] = []
+    loaded: Loaded | None = None
     try:
         loaded = load_config(config_path, settings)
     except ConfigFault as fault:
         found = tuple(Finding(key, "error", message, "Correct the key.") for key, message in fault.faults)
     else:
-        sources = checks.sources_of(loaded, os.environ)
+        sources = sources_of(loaded)
         found = checks.check(loaded, sources)
         values = list(effective(loaded, sources.secrets)) if show else []
     counts = Counter(finding.severity for finding in found)
     sound = not counts["error"] and (allow_high or not counts["high"])
+    if rules is not None and loaded is not None and not counts["error"]:
+        report = check_rules.report_of(rules, loaded, sources_of(loaded))
     if output == "json":
-        print_json(_document(found, values, sound=sound, show=show))
+        more = {"rules": check_rules.as_json(report)} if report is not None else {}
+        print_json(_document(found, values, sound=sound, show=show) | more)
     else:
         _print_text(found, values, counts, sound=sound)
-    ctx.exit(Exit.OK if sound else Exit.CONFIG)
+        if report is not None:
+            check_rules.print_report(report, fail_under)
+    proved = report is None or check_rules.passes(report, fail_under)
+    ctx.exit(Exit.CONFIG if not sound else Exit.OK if proved else Exit.VERIFICATION)
+
+
+def sources_of(loaded: Loaded) -> Sources:
+    """What checks and compilation need beside this configuration."""
+    return checks.sources_of(loaded, os.environ)
 
 
 def _document(found: tuple[Finding, ...], values: list[Value], *, sound: bool, show: bool) -> dict[str, Any]:

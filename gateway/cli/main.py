@@ -30,6 +30,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "serve": Entry("gateway.cli.serve:serve", "Run the gateway."),
     "mock": Entry("gateway.mock.command:mock_command", "Run a strict stand-in for Genesys Cloud, for tests."),
     "check": Entry("gateway.cli.check:check", "Judge the configuration; --show says where each value comes from."),
+    "explain": Entry(
+        "gateway.cli.explain:explain_command", "Say what would become of a request, and which row decides."
+    ),
     "audit": Entry("gateway.cli.audit:audit_group", "Verify, search, prove and prune the tamper-evident audit log."),
     "keys": Entry("gateway.cli.keys:keys", "List, rotate and withdraw the signing keys of id_tokens."),
     "schema": Entry("gateway.cli.schema:schema", "Print the JSON Schema of config.toml, for editors."),

@@ -35,7 +35,8 @@ class Belief:
     @property
     def told(self) -> str:
         """What is true and what to use, as sentences."""
-        needs = f" The client's role needs {', '.join(self.permissions)}." if self.permissions else ""
+        missing = [permission for permission in self.permissions if permission not in self.instead]
+        needs = f" The client's role needs {', '.join(missing)}." if missing else ""
         return f"{self.truth} Use {self.instead}.{needs}"
 
 
