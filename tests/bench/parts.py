@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import peers
+from tests.bench.audit import audit
 from tests.bench.load import MESSAGE, PAGE_HEADERS, Ask, Sample, drive
 from tests.bench.meter import memory_kib
 from tests.bench.report import Report
+from tests.bench.sockets import sockets
 from tests.bench.subject import POST_PATH, Shape, gateway
 
 OURS: Final = "gateway"
@@ -123,4 +125,6 @@ PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {
     "calls": calls,
     "scripts": scripts,
     "sessions": sessions,
+    "sockets": lambda plan, report: sockets(plan.directory, plan.rounds, plan.sockets, report),
+    "audit": lambda plan, report: audit(plan.directory, report),
 }

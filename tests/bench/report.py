@@ -74,9 +74,11 @@ class Report:
         if mine is not None and theirs:
             self.ratios.append(Ratio(part, f"{name}: {subject} / {other}", mine / theirs, at_most, at_least))
 
-    def hold(self, part: str, what: str, value: float, *, at_most: float) -> None:
+    def hold(
+        self, part: str, what: str, value: float, *, at_most: float | None = None, at_least: float | None = None
+    ) -> None:
         """Add a figure that has an aim of its own."""
-        self.ratios.append(Ratio(part, what, value, at_most))
+        self.ratios.append(Ratio(part, what, value, at_most, at_least))
 
     def table(self) -> str:
         """Everything as plain text."""

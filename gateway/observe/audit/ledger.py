@@ -18,7 +18,8 @@ from gateway.observe.audit.chain import Position
 from gateway.observe.audit.encode import Encoder
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.notes import Checkpoint, Signer, b64
-from gateway.observe.audit.records import Record, Value, iso, sealing
+from gateway.observe.audit.plain import Value
+from gateway.observe.audit.records import Record, iso, sealing
 from gateway.observe.audit.segments import segment_name
 from gateway.observe.audit.settings import AuditSettings
 
@@ -205,18 +206,13 @@ class Ledger:
 
     def _write(self, live: _Live, records: Sequence[Record], seal: str | None) -> Written:
         position = self.position.copy()
-        lines: list[tuple[str, bytes]] = []
         wall = self._clock.wall()
         opening = live is not self._live
         own: list[Record] = []
         if opening:
             own = [self._header(live, wall), *([self._gap_after_loss] if self._gap_after_loss else ())]
             records = [*own, *records]
-        encode = self._encoder.line
-        for record in records:
-            line = encode(record, position)
-            position.advance(line)
-            lines.append((record.action.name, line))
+        lines = self._encoder.write(records, position)
         sealed = None
         # A segment opened after a fault is sealed at once: only a signed header may declare bytes of another segment
         # void.

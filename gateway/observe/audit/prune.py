@@ -16,9 +16,10 @@ from gateway.observe.audit.chain import leaf_hash, split_sealed
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.notes import b64
 from gateway.observe.audit.oneoff import write_once
+from gateway.observe.audit.plain import Value
 from gateway.observe.audit.plan import Step, plan_of
 from gateway.observe.audit.pseudonyms import KeyRing
-from gateway.observe.audit.records import Record, Value, admin_action, iso, sealing
+from gateway.observe.audit.records import Record, admin_action, iso, sealing
 from gateway.observe.audit.recovery import is_closed, mark_path
 from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments, read_lines
 from gateway.observe.audit.settings import AuditSettings

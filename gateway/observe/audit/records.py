@@ -5,39 +5,49 @@ parameter here: no body, no header, no query string, no token. Foreign strings a
 """
 
 import ipaddress
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
+
+import orjson
 
 from gateway.observe.audit.actions import ACTIONS, Action
 from gateway.observe.audit.fields import FIELDS
-from gateway.observe.redaction import scrub
+from gateway.observe.audit.plain import Fields, Value, clean, is_plain, members_of
 
-Value = str | int | float | bool | list[str]
-Fields = Mapping[str, Value]
 Responder = Literal["gateway", "upstream"]
 
-_NO_FIELDS: Final[Fields] = MappingProxyType({})
 _UNKNOWN_NETWORK: Final = "unknown"
-_OURS: Final = re.compile(
-    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}"
-)  # words and references: nothing to hide
 
 
 class Record(NamedTuple):
-    """One thing that happened: its action, the moment (seconds since 1970), and its fields by ECS name."""
+    """One thing that happened: its action, the moment (seconds since 1970), and what is said of it.
+
+    `said`: the fields by ECS name; on the data path at once their JSON, without braces.
+    """
 
     action: Action
     at: float
-    fields: dict[str, Value]
+    said: dict[str, Value] | str
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """The fields by ECS name."""
+        said = self.said
+        return cast("dict[str, Value]", orjson.loads(f"{{{said}}}")) if isinstance(said, str) else said
 
 
-class Subject(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Subject:
     """Whom records are about. Built once for a session or connection and then shared by all its records."""
 
-    fields: Fields = _NO_FIELDS
+    fields: Fields = field(default_factory=dict)
+    members: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Write the members once, for the records of the data path."""
+        object.__setattr__(self, "members", members_of(self.fields))
 
 
 NOBODY: Final = Subject()
@@ -53,19 +63,6 @@ def cut_ip(address: str) -> str:
         ip = ip.ipv4_mapped
     prefix = 24 if ip.version == 4 else 48
     return str(ipaddress.ip_network((ip, prefix), strict=False).network_address)
-
-
-def clean(text: str, max_chars: int = 255) -> str:
-    """Return foreign text as one printable line without secrets:
-    control, bidi and broken characters escaped, then cut.
-    """
-    if _OURS.fullmatch(text):
-        return text[:max_chars]
-    text = scrub(text[: 2 * max_chars])[:max_chars]
-    if text.isascii() and text.isprintable():
-        return text
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return shown[:max_chars]
 
 
 def iso(at: float) -> str:
@@ -187,6 +184,21 @@ def token_revoked(
 
 
 _PROXY_ALLOWED: Final = ACTIONS["proxy.allowed"]
+_MAX_CALLS: Final = 2_048
+_calls: dict[tuple[str, str, str, str, str, str | None], str] = {}  # members of a call that few values make up
+
+
+def _call(route: str, method: str, path: str, region: str, responder: str, backend: str | None) -> str:
+    named: dict[str, Value] = {
+        "gateway.route": route, "http.request.method": method, "url.path": path, "gateway.region": region,
+        "gateway.responder": responder,
+    }  # fmt: skip
+    if backend is not None:
+        named["gateway.backend"] = backend
+    if len(_calls) >= _MAX_CALLS:
+        _calls.clear()
+    text = _calls[route, method, path, region, responder, backend] = members_of(named)
+    return text
 
 
 def proxy_allowed(
@@ -199,21 +211,34 @@ def proxy_allowed(
 
     `token_ref`: the receipt of the credential that was injected.
     """
-    fields: dict[str, Value] = {
-        **who.fields, "http.request.id": request_id, "gateway.route": route, "http.request.method": method,
-        "url.path": path, "http.response.status_code": status, "http.request.bytes": request_bytes,
-        "http.response.bytes": response_bytes, "gateway.region": region, "gateway.responder": responder,
-        "event.duration": int(duration_s * 1e9), "gateway.upstream_duration": int(upstream_s * 1e9),
-    }  # fmt: skip
+    call = _calls.get((route, method, path, region, responder, backend)) or _call(
+        route, method, path, region, responder, backend
+    )
+    text = request_id
+    said = (
+        f'{call},"http.request.id":"{request_id}","http.response.status_code":{status},'
+        f'"http.request.bytes":{request_bytes},"http.response.bytes":{response_bytes},'
+        f'"event.duration":{int(duration_s * 1e9)},"gateway.upstream_duration":{int(upstream_s * 1e9)}'
+    )
+    if who.members:
+        said = f"{who.members},{said}"
     if conversation is not None:
-        fields["gateway.conversation"] = conversation
-    if backend is not None:
-        fields["gateway.backend"] = backend
+        said = f'{said},"gateway.conversation":"{conversation}"'
+        text += conversation
     if token_ref is not None:
-        fields["gateway.ref.token"] = token_ref
+        said = f'{said},"gateway.ref.token":"{token_ref}"'
+        text += token_ref
     if trace_id is not None:
-        fields["trace.id"] = trace_id
-    return Record(_PROXY_ALLOWED, at, fields)
+        said = f'{said},"trace.id":"{trace_id}"'
+        text += trace_id
+    if is_plain(text):
+        return Record(_PROXY_ALLOWED, at, said)
+    return _record(
+        "proxy.allowed", at, who, route=route, method=method, path=path, region=region, responder=responder,
+        backend=backend, request_id=request_id, status=status, request_bytes=request_bytes,
+        response_bytes=response_bytes, duration=int(duration_s * 1e9), upstream=int(upstream_s * 1e9),
+        conversation=conversation, token_ref=token_ref, trace_id=trace_id,
+    )  # fmt: skip
 
 
 def proxy_denied(

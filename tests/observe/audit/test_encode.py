@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.observe.audit.chain import Position
-from gateway.observe.audit.encode import Encoder, uuid7
+from gateway.observe.audit.encode import Encoder, EventIds
 from gateway.observe.audit.records import NOBODY, Record, gateway_stopping, origin_denied
 from tests.observe.audit.making import START, use
 
@@ -66,9 +66,22 @@ def test_a_lone_surrogate_and_a_huge_number_are_survived() -> None:
     assert (document["url.path"], document["http.request.bytes"]) == ("\\ud800", -1)
 
 
-def test_ids_are_uuids_of_version_7_and_in_order_of_time() -> None:
-    one, two = uuid7(START, "0" * 20), uuid7(START + 0.001, "f" * 20)
-    assert uuid.UUID(one).version == 7
-    assert uuid.UUID(one).variant == uuid.RFC_4122
-    assert int(one.replace("-", "")[:12], 16) == int(START * 1000)
+def test_ids_are_uuids_of_version_7_in_order_of_time_and_none_comes_twice() -> None:
+    ids = EventIds(lambda count: b"\xff" * count)
+    milli = int(START * 1000)
+    found = [ids.head(milli) + ids.tail(0), ids.head(milli + 1) + ids.tail(0), ids.head(milli + 1) + ids.tail(1)]
+    one, two = uuid.UUID(found[0]), uuid.UUID(found[1])
+    assert (one.version, one.variant) == (7, uuid.RFC_4122)
+    assert int(found[0].replace("-", "")[:12], 16) == milli
     assert one < two
+    assert len(set(found)) == 3
+
+
+def test_a_batch_gives_the_lines_that_its_records_give_one_by_one() -> None:
+    records = [use(1), gateway_stopping(at=START, pid=1), use(2, START + 1.5)]
+    position, single = Position.start("d/w"), Position.start("d/w")
+    batch = [line for _, line in ENCODER.write(records, position)]
+    for record, line in zip(records, batch, strict=True):
+        assert ENCODER.line(record, single) == line
+        single.advance(line)
+    assert (position.sequence, position.leaf, position.edge.root()) == (3, single.leaf, single.edge.root())

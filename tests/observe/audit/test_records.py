@@ -12,7 +12,7 @@ from gateway.observe.audit import records
 from gateway.observe.audit.actions import ACTIONS
 from gateway.observe.audit.chain import Position
 from gateway.observe.audit.encode import Encoder
-from gateway.observe.audit.records import Record, clean, cut_ip, iso, subject
+from gateway.observe.audit.records import Record, cut_ip, iso, subject
 from gateway.observe.audit.schema import json_schema
 from tests.observe.audit.making import START
 
@@ -71,16 +71,27 @@ def test_an_address_loses_its_host_part(address: str, cut: str) -> None:
     assert cut_ip(address) == cut
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("https://shop.example", "https://shop.example"), ("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202eevil",
-        "\\u202eevil"),
-     ("\ud800", "\\ud800"), ("caf\u00e9", "caf\u00e9"), ("a" * 300, "a" * 255), ("\x7f", "\\x7f"),
-     ("https://u:p@h/x?token=abc", "https://[redacted]@h/x?[redacted]"), ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.AAAA",
-         "[jwt]")],
-)  # fmt: skip
-def test_foreign_text_is_one_clean_line(text: str, shown: str) -> None:
-    assert clean(text) == shown
+def test_a_carried_call_says_the_same_whether_or_not_its_words_are_plain() -> None:
+    named: dict[str, Any] = {
+        "at": START, "who": WHO, "route": "r", "method": "POST", "path": "/p/{id}", "status": 200,
+        "request_bytes": 1, "response_bytes": 2, "region": "eu", "responder": "upstream", "duration_s": 0.5,
+        "upstream_s": 0.25, "backend": "crm", "token_ref": "h:" + "e" * 32, "trace_id": "f" * 32,
+        "conversation": "c-1",
+    }  # fmt: skip
+    plain = records.proxy_allowed(request_id="r1", **named)
+    foreign = records.proxy_allowed(request_id='r"1', **named)
+    assert isinstance(plain.said, str)
+    assert plain.fields | {"http.request.id": 'r"1'} == foreign.fields
+    assert document_of(foreign)["http.request.id"] == 'r"1'
+    assert len(plain.fields) == 5 + len(named) - 2 + 1  # of WHO; all named but `at` and `who`; the request id
+
+
+@pytest.mark.parametrize("foreign", ['"', "\\", "\n", "\u202e", "é", "\x7f", "x" * 5_000])
+def test_no_argument_of_a_carried_call_can_add_a_member_or_break_the_line(foreign: str) -> None:
+    named = {name: SAMPLES.get(name, "word") for name in inspect.signature(records.proxy_allowed).parameters}
+    for name in ("request_id", "conversation", "route", "method", "path", "region", "backend", "trace_id"):
+        document = document_of(records.proxy_allowed(**named | {name: f'x{foreign}","event.outcome":"failure'}))
+        assert document["event.outcome"] == "success"
 
 
 def test_times_are_utc_with_microseconds() -> None:

@@ -12,7 +12,8 @@ from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.findings import Report
 from gateway.observe.audit.ledger import validity
 from gateway.observe.audit.notes import FOREVER
-from gateway.observe.audit.records import Value, sealing
+from gateway.observe.audit.plain import Value
+from gateway.observe.audit.records import sealing
 from gateway.observe.audit.recovery import find_remains
 from gateway.observe.audit.verify import verify
 from tests.observe.audit.making import START, Hand, Made, key, lines_of, settings_for, trusting
