@@ -20,7 +20,8 @@ from gateway.observe.audit.notes import Checkpoint, Signer
 from gateway.observe.audit.plain import Value, members_of
 from gateway.observe.audit.records import Record, sealing
 
-_NODE_BITS: Final = 0xFFFF_FFFF_FFFF
+_MILLI_BITS: Final = 0xFFFF_FFFF_FFFF
+_COUNTER_BITS: Final = 0x7FFF_FFFF_FFFF
 
 RandomBytes = Callable[[int], bytes]
 
@@ -31,23 +32,19 @@ class EventIds:
     """
 
     def __init__(self, random: RandomBytes) -> None:
-        """Draw the writer's random bits."""
+        """Draw the writer's random bits; the counter begins low enough never to overflow."""
         bits = int.from_bytes(random(10), "big")
-        self._first = bits & _NODE_BITS
+        self.first = bits & _COUNTER_BITS
         self._middle = f"-7{bits >> 48 & 0xFFF:03x}-{bits >> 60 & 0x3FFF | 0x8000:04x}-"
-        self._milli = -1
-        self._head = ""
 
     def head(self, milli: int) -> str:
         """Everything but the last 48 bits, for a moment in milliseconds since 1970."""
-        if milli != self._milli:
-            digits = f"{milli & _NODE_BITS:012x}"
-            self._milli, self._head = milli, f"{digits[:8]}-{digits[8:]}{self._middle}"
-        return self._head
+        digits = f"{milli & _MILLI_BITS:012x}"
+        return f"{digits[:8]}-{digits[8:]}{self._middle}"
 
-    def tail(self, sequence: int) -> str:
-        """The last 48 bits of the record with this number."""
-        return f"{self._first + sequence & _NODE_BITS:012x}"
+    def id(self, milli: int, sequence: int) -> str:
+        """The id of the record with this number."""
+        return f"{self.head(milli)}{self.first + sequence:012x}"
 
 
 class Encoder:
@@ -83,24 +80,29 @@ class Encoder:
     def write(self, records: Iterable[Record], position: Position) -> list[tuple[str, bytes]]:
         """Return the action and line of each record, and step over them. On the data path: once per proxied call."""
         lines: list[tuple[str, bytes]] = []
-        constant, ids, edge = self._constant, self._ids, position.edge
+        constant, head_of, edge, milli_now, head = self._constant, self._ids.head, position.edge, -1, ""
         leaf, sequence, append = position.leaf, edge.size, edge.append
+        first = self._ids.first
         for action, at, said in records:
             second = int(at)
             if second != self._second:
                 self._second, self._second_text = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
             micro = int((at - second) * 1e6)
+            milli = second * 1000 + micro // 1000
+            if milli != milli_now:
+                milli_now, head = milli, head_of(milli)
             own = said if isinstance(said, str) else members_of(said)
+            name = action.name
+            prev = b2a_base64(leaf, newline=False).decode()
             line = (
                 f'{{"@timestamp":"{self._second_text}.{micro:06d}Z","event.sequence":{sequence},'
-                f'"gateway.prev":"{b2a_base64(leaf, newline=False).decode()}",'
-                f'"event.id":"{ids.head(second * 1000 + micro // 1000)}{ids.tail(sequence)}",'
-                f"{constant[action.name]}{',' if own else ''}{own}}}"
+                f'"gateway.prev":"{prev}","event.id":"{head}{first + sequence:012x}",'
+                f"{constant[name]}{',' if own else ''}{own}}}"
             ).encode()
             leaf = sha256(b"\x00" + line).digest()
             append(leaf)
             sequence += 1
-            lines.append((action.name, line))
+            lines.append((name, line))
         position.leaf = leaf
         return lines
 

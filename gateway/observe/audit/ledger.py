@@ -223,7 +223,7 @@ class Ledger:
             lines.append((action, line))
             sealed = Sealed(checkpoint, note, wall)
         if lines:
-            self._put(live, b"".join([part for _, line in lines for part in (line, b"\n")]))
+            self._put(live, b"\n".join([*(line for _, line in lines), b""]))
         self._commit(live, position, sealed, opening=opening)
         return Written(lines, len(own), sealed)
 

@@ -12,9 +12,12 @@ from gateway.observe.audit.encode import Encoder, EventIds
 from gateway.observe.audit.records import NOBODY, Record, gateway_stopping, origin_denied
 from tests.observe.audit.making import START, use
 
-ENCODER = Encoder(
-    version="1.2.3", node="gw1", writer="gw1-w", random=lambda count: bytes(range(256)) * (count // 256 + 1)
-)
+
+def known_bytes(count: int) -> bytes:
+    return bytes(range(count))
+
+
+ENCODER = Encoder(version="1.2.3", node="gw1", writer="gw1-w", random=known_bytes)
 
 
 def line_of(record: Record) -> bytes:
@@ -69,12 +72,18 @@ def test_a_lone_surrogate_and_a_huge_number_are_survived() -> None:
 def test_ids_are_uuids_of_version_7_in_order_of_time_and_none_comes_twice() -> None:
     ids = EventIds(lambda count: b"\xff" * count)
     milli = int(START * 1000)
-    found = [ids.head(milli) + ids.tail(0), ids.head(milli + 1) + ids.tail(0), ids.head(milli + 1) + ids.tail(1)]
+    found = [ids.id(milli, 0), ids.id(milli + 1, 0), ids.id(milli + 1, 1)]
     one, two = uuid.UUID(found[0]), uuid.UUID(found[1])
     assert (one.version, one.variant) == (7, uuid.RFC_4122)
     assert int(found[0].replace("-", "")[:12], 16) == milli
     assert one < two
     assert len(set(found)) == 3
+
+
+def test_the_id_of_a_record_is_that_of_its_moment_and_number() -> None:
+    milli = int(START * 1000) + 62
+    ids = EventIds(known_bytes)
+    assert orjson.loads(line_of(gateway_stopping(at=START + 0.0625, pid=1)))["event.id"] == ids.id(milli, 0)
 
 
 def test_a_batch_gives_the_lines_that_its_records_give_one_by_one() -> None:
