@@ -55,6 +55,7 @@ from gateway.upstream.websocket import SocketRelay
 from gateway.upstream.ws_dial import SocketDialer
 from gateway.web.admin_guests import AdminGuests
 from gateway.web.assets import Assets
+from gateway.web.beacons import Beacons
 from gateway.web.beliefs import BeliefDesk
 from gateway.web.bootstrap import Bootstrap
 from gateway.web.callers import Callers
@@ -62,6 +63,7 @@ from gateway.web.front import Front
 from gateway.web.oauth import OAuth
 from gateway.web.proxy import RestProxy
 from gateway.web.sessions import Sessions
+from gateway.web.shim_table import labels_of, read_table
 from gateway.web.socket import GuestSocket, SocketSessions, SocketWatch
 from gateway.web.throttle import Throttle
 
@@ -164,7 +166,7 @@ class Gateway:
         clock = self.surroundings.clock
         callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
         sessions = Sessions(
-            self.admissions, self.guestbook, callers, self.gate, self.metrics, clock,
+            self.admissions, self.guestbook, callers, self.gate, clock,
             sets_cookie=lambda: self.compiled.config.oidc.session_cookie,
         )  # fmt: skip
         proxy = RestProxy(
@@ -180,7 +182,7 @@ class Gateway:
             "origin": bootstrap.origin,
             "session": sessions.session,
             "ticket": sessions.ticket,
-            "beacon": sessions.beacon,
+            "beacon": Beacons(self.metrics, _legacy_calls()).beacon,
             "rest_proxy": proxy.handle,
             "websocket": GuestSocket(sockets, self.guestbook, self.gate, self.metrics).handle,
             "oauth_token": self.beliefs.at_token_endpoint(oauth.token),
@@ -335,4 +337,10 @@ def _scope(compiled: Compiled) -> Scope:
         secrets=secret_names(compiled.config),
         sites=tuple(compiled.sites),
         sinks=tuple(sink.name for sink in compiled.config.audit.sinks),
+        legacy_calls=_legacy_calls(),
     )
+
+
+def _legacy_calls() -> tuple[str, ...]:
+    """Zendesk's calls that are counted by name."""
+    return labels_of(read_table(static_dir()))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config.compile import Compiled
+from gateway.config.site_model import Migration
 from gateway.errors import ConfigFault
 from gateway.policy.sites import PREFIX
 from gateway.web.assets import Assets
@@ -25,6 +26,11 @@ def script_settings(compiled: Compiled, site_name: str, assets: Assets) -> Mappi
     """The settings object of one site's script."""
     site, hosts = compiled.sites[site_name], compiled.hosts_of_site(site_name)
     public_url = compiled.config.server.public_url
+    configured = compiled.config.sites[site_name]
+    zendesk, migration = configured.zendesk, configured.migration
+    runs_both = migration.old_script is not None and migration.share < 100
+    loaded = [site.rules.mode, *["shim"] * zendesk.calls, *["split"] * runs_both]
+    payloads = assets.payload_settings()
     return {
         "site": site_name,
         "base": f"{public_url}/{PREFIX}/{site_name}" if public_url else "",
@@ -32,11 +38,17 @@ def script_settings(compiled: Compiled, site_name: str, assets: Assets) -> Mappi
         "deploymentId": site.rules.deployment_id,
         "environment": hosts.environment,
         "scriptUrl": hosts.script_url,
-        "payloads": assets.payload_settings(),
+        "payloads": {name: payloads[name] for name in loaded},
         "locale": site.locale,
         "signIn": bool(site.issuers),
         "debug": site.debug,
+        "zendesk": zendesk.model_dump(include={"fields", "departments"}) if zendesk.calls else None,
+        "migration": _split(migration) if runs_both else None,
     }
+
+
+def _split(migration: Migration) -> Mapping[str, object]:
+    return {"share": migration.share, "salt": migration.salt, "oldScript": migration.old_script}
 
 
 def render_scripts(compiled: Compiled, assets: Assets) -> None:

@@ -36,6 +36,7 @@ def check_sites(config: Config) -> Iterator[Finding]:
         yield from _check_session(key, site)
         yield from _check_context(key, site)
         yield from _check_actions(key, site)
+        yield from _check_migration(key, site, config.dev)
     yield from _check_hosts(config)
     yield from _check_deployments(config)
 
@@ -123,6 +124,20 @@ def _check_context(key: str, site: Site) -> Iterator[Finding]:
             f"{key}.context.attributes", f"take {total} of the {MAX_ATTRIBUTES_BYTES} bytes that Genesys allows",
             "Shorten names and values; the page's own attributes need room too.",
         )  # fmt: skip
+
+
+def _check_migration(key: str, site: Site, dev: bool) -> Iterator[Finding]:
+    migration = site.migration
+    if migration.share < 100 and migration.old_script is None:
+        yield error(
+            f"{key}.migration.share", "leaves visitors without any chat: there is no old_script for them",
+            "Set old_script to the address in the page's ze-snippet tag, or share = 100.",
+        )  # fmt: skip
+    if migration.old_script is not None and migration.old_script.startswith("http:") and not dev:
+        yield error(f"{key}.migration.old_script", "is plain http: whoever is on the way runs code", "Write https.")
+    for name in (*site.zendesk.fields.values(), *site.zendesk.departments.values()):
+        if not name:
+            yield error(f"{key}.zendesk", "maps something to an empty word", "Name an attribute or a value.")
 
 
 def _check_hosts(config: Config) -> Iterator[Finding]:

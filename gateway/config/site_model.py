@@ -94,6 +94,32 @@ class Context(Section):
     reserved: tuple[str, ...] = Field((), description="Keys that a page may not set, beside those of attributes.")
 
 
+class Zendesk(Section):
+    """[sites.X.zendesk]: the calls that pages make to Zendesk's widgets, and what becomes of what they carry."""
+
+    calls: bool = Field(True, description="Keep zE, zEmbed, $zopim and zESettings of the pages working.")
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        description="Ids of ticket fields and the attributes that they become; others are dropped and counted.",
+    )
+    departments: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names of departments and what zd_department becomes, for the flow to route by.",
+    )
+
+
+class Migration(Section):
+    """[sites.X.migration]: who still gets Zendesk's widget, while both run beside each other."""
+
+    old_script: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s\"'<>\\]+$",
+        description="Address of Zendesk's script (ze-snippet) for the visitors who keep it; absent: nobody does.",
+    )
+    share: float = Field(100.0, ge=0, le=100, description="Per cent of the visitors who get the new chat.")
+    salt: str = Field("", max_length=64, description="Changes who belongs to the share; leave it alone while it runs.")
+
+
 class Site(Section):
     """[sites.X]: one website."""
 
@@ -118,3 +144,5 @@ class Site(Section):
     visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
     session: SessionLife = Field(default_factory=SessionLife, description="How long sessions live.")
     context: Context = Field(default_factory=Context, description="Guest context set by the gateway.")
+    zendesk: Zendesk = Field(default_factory=Zendesk, description="Calls that pages still make to Zendesk's widgets.")
+    migration: Migration = Field(default_factory=Migration, description="Who still gets Zendesk's widget.")

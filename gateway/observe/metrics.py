@@ -17,7 +17,7 @@ from gateway.observe.metrics_table import CONFIGURED, METHODS, SETS, TABLE, Row,
 
 _ROWS: Final = {row.name: row for row in TABLE}
 _OVERFLOW: Final = "gateway_metric_label_overflow_total"
-_MAX_CONFIGURED: Final = {"region": 3, "client": 10, "secret": 20, "sink": 6, "site": 20}
+_MAX_CONFIGURED: Final = {"region": 3, "client": 10, "secret": 20, "sink": 6, "site": 20, "legacy_call": 300}
 
 
 def _fold_code(code: str) -> str:
@@ -33,6 +33,7 @@ def _sets(scope: Scope) -> dict[str, tuple[str, ...]]:
         "metric": tuple(_ROWS), "free": (), "region": scope.regions[: _MAX_CONFIGURED["region"]],
         "client": scope.clients[: _MAX_CONFIGURED["client"]], "secret": scope.secrets[: _MAX_CONFIGURED["secret"]],
         "site": scope.sites[: _MAX_CONFIGURED["site"]],
+        "legacy_call": scope.legacy_calls[: _MAX_CONFIGURED["legacy_call"]],
         "sink": ("file", "stderr", "store", "directory", *scope.sinks[: _MAX_CONFIGURED["sink"]]),
     }  # fmt: skip
 
@@ -101,6 +102,8 @@ class Metrics:
         self.oauth_grants = self._counter("gateway_oauth_grants_total")
         self.sessions_active = self._gauge("gateway_sessions_active")
         self.beacons = self._counter("gateway_beacons_total")
+        self.legacy_calls = self._counter("gateway_legacy_calls_total")
+        self.migration_visitors = self._counter("gateway_migration_visitors_total")
         self.rate_limited = self._counter("gateway_rate_limited_total")
 
     def _state_and_config(self) -> None:

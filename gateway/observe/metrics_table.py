@@ -59,7 +59,8 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "verify_kind": ("EDITED", "GAP", "REORDERED", "SPLICED", "BAD_SIGNATURE", "KEY_OUT_OF_RANGE", "TRUNCATED",
         "MISSING",
                     "FORKED", "OTHER"),
-    "beacon_kind": ("widget_error", "legacy_call", "csp", "login", "other"),
+    "beacon_kind": ("widget_error", "legacy_call", "csp", "login", "migration", "other"),
+    "arm": ("new", "old"), "split_outcome": ("assigned", "loaded", "failed", "opened", "wrote"),
     "event": tuple(ACTIONS),
     "suppressible": tuple(row.name for row in ACTIONS.values() if row.failure_class == "C"),
     "finding_code": ("visitor.lifetime_too_long", "visitor.expired"),
@@ -68,7 +69,7 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "oauth_grant": ("code_minted", "code_redeemed", "id_token_minted", "refreshed", "backend_handle", "token_exchange",
                     "revoked", "replay_revoked"),
 }  # fmt: skip
-CONFIGURED: Final = ("region", "client", "secret", "sink", "site")
+CONFIGURED: Final = ("region", "client", "secret", "sink", "site", "legacy_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,11 @@ TABLE: Final = (
     Row("gateway_beacons_total", "counter", "Failures reported by pages.", (("kind", "beacon_kind"),), create_all=True),
     Row("gateway_upstream_quota_used_ratio", "gauge", "Share of a token's calls per minute that is used up, as told.",
         (("client", "client"),)),
+    Row("gateway_legacy_calls_total", "counter",
+        "Zendesk's calls that pages still make, once per page view; `unknown`: not in docs/zendesk-shim.md.",
+        (("site", "site"), ("call", "legacy_call")), max_series=1_000),
+    Row("gateway_migration_visitors_total", "counter", "How visitors of the old and of the new chat fare, per page view.",
+        (("site", "site"), ("arm", "arm"), ("outcome", "split_outcome"))),
     Row("gateway_token_requests_total", "counter", "Bearers asked for by the data path.",
         (("source", "token_source"), ("result", "token_result")), create_all=True),
     Row("gateway_token_fetch_duration_seconds", "histogram", "Time of one fetch of a bearer.", (), B1),
@@ -198,3 +204,4 @@ class Scope:
     secrets: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     sinks: tuple[str, ...] = ()
+    legacy_calls: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""POST and DELETE /session, POST /ticket, POST /beacon: the calls of a page about its own session.
+"""POST and DELETE /session, POST /ticket: the calls of a page about its own session.
 
 Who is let in is `admission.py`'s. The rule: the answer holds handles only, and nothing of Genesys.
 """
@@ -16,23 +16,19 @@ from gateway.errors import Refusal
 from gateway.gate import Gate
 from gateway.guestbook import TICKET_S, Guestbook
 from gateway.observe.audit import records
-from gateway.observe.metrics import Metrics
 from gateway.policy.decision import Guest
 from gateway.policy.guests import Act
 from gateway.web.callers import Callers
-from gateway.web.exchange import Exchange, parse_object, refuse_unknown, text_member
+from gateway.web.exchange import Exchange, refuse_unknown, text_member
 from gateway.web.oauth import SESSION_COOKIE
 
 MAX_BODY_BYTES: Final = 16_384
 MAX_TOKEN_CHARS: Final = 12_288
-MAX_BEACON_BYTES: Final = 2_048
 SESSION_MEMBERS: Final = frozenset({"visitor_token", "issuer"})
-BEACON_KINDS: Final = {"failure": "widget_error", "legacy": "legacy_call", "csp": "csp", "login": "login"}
-"""What pages report, and the metric label that counts it."""
 
 
 class Sessions:
-    """The handlers of `session`, `ticket` and `beacon`."""
+    """The handlers of `session` and `ticket`."""
 
     def __init__(
         self,
@@ -40,7 +36,6 @@ class Sessions:
         guestbook: Guestbook,
         callers: Callers,
         gate: Gate,
-        metrics: Metrics,
         clock: Callable[[], float],
         *,
         sets_cookie: Callable[[], bool] = lambda: False,
@@ -50,7 +45,6 @@ class Sessions:
         self._guestbook = guestbook
         self._callers = callers
         self._gate = gate
-        self._metrics = metrics
         self._clock = clock
         self._sets_cookie = sets_cookie
 
@@ -112,13 +106,6 @@ class Sessions:
             )
         )
         return exchange.json_answer(200, {"ticket": ticket.handle, "expires_in": int(TICKET_S)})
-
-    async def beacon(self, exchange: Exchange) -> web.StreamResponse:
-        """POST: a page reports a failure. Counted by kind; nothing of it is kept."""
-        data = await exchange.body(MAX_BEACON_BYTES)
-        kind = parse_object(data).get("kind")
-        self._metrics.beacons.child(BEACON_KINDS.get(kind, "other") if isinstance(kind, str) else "other").inc()
-        return exchange.answer(204)
 
 
 def _cookie(handle: str, life_s: int) -> str:

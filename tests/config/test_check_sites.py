@@ -54,6 +54,14 @@ ISSUER = "sites.shop.visitors.issuers"
             "that of sites.shop",
         ),
         ({"sites.shop.actions": ["resumeToken"]}, "sites.shop.actions[0]", "error", "never admitted"),
+        ({"sites.shop.migration.share": 50.0}, "sites.shop.migration.share", "error", "without any chat"),
+        (
+            {"sites.shop.migration.old_script": "http://static.example/ekr/snippet.js", "dev": False},
+            "sites.shop.migration.old_script",
+            "error",
+            "plain http",
+        ),
+        ({"sites.shop.zendesk.fields": {"360012": ""}}, "sites.shop.zendesk", "error", "empty word"),
         ({"sites.shop.actions": ["shout"]}, "sites.shop.actions[0]", "error", "not an action"),
         (
             {"sites.shop.visitors.anonymous_socket": True},

@@ -56,18 +56,3 @@ async def test_a_ticket_is_recorded_and_lives_thirty_seconds(stack: Stack) -> No
     assert body["expires_in"] == 30
     record = (await stack.records())[-1]
     assert (record["event.action"], record["gateway.token.kind"]) == ("token.minted", "ticket")
-
-
-@pytest.mark.parametrize(
-    ("sent", "label"), [("failure", "widget_error"), ("legacy", "legacy_call"), ("made-up", "other"), (7, "other")]
-)
-async def test_a_beacon_is_counted_by_kind_and_not_kept(stack: Stack, sent: object, label: str) -> None:
-    async with stack.call("POST", "/beacon", json={"kind": sent, "detail": "a secret thing"}) as answer:
-        assert answer.status == 204
-    assert stack.gateway.metrics.beacons.child(label).value == 1
-    assert "a secret thing" not in str(await stack.records())
-
-
-async def test_a_beacon_that_is_no_json_is_refused(stack: Stack) -> None:
-    async with stack.call("POST", "/beacon", data=b"x" * 10, headers={"Content-Type": "text/plain"}) as answer:
-        assert (answer.status, (await answer.json())["code"]) == (400, "request.json_malformed")
