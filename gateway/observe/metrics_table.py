@@ -20,8 +20,8 @@ B_SOCKET: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.
 B_BATCH: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
 ROUTES: Final = (
-    "widget", "static", "origin", "session", "ticket", "auth_code", "beacon", "rest_proxy", "websocket", "conversations",
-    "events",
+    "widget", "static", "origin", "session", "ticket", "auth_code", "beacon", "rest_proxy", "websocket",
+    "conversations", "events",
     "webchat_v2", "oauth_token", "oidc", "unmatched",
 )  # fmt: skip
 PROXIED_ROUTES: Final = ("rest_proxy", "websocket", "conversations")
@@ -143,7 +143,8 @@ TABLE: Final = (
     Row("gateway_legacy_calls_total", "counter",
         "Zendesk's calls that pages still make, once per page view; `unknown`: not in docs/zendesk-shim.md.",
         (("site", "site"), ("call", "legacy_call")), max_series=1_000),
-    Row("gateway_migration_visitors_total", "counter", "How visitors of the old and of the new chat fare, per page view.",
+    Row("gateway_migration_visitors_total", "counter",
+        "How visitors of the old and of the new chat fare, per page view.",
         (("site", "site"), ("arm", "arm"), ("outcome", "split_outcome"))),
     Row("gateway_token_requests_total", "counter", "Bearers asked for by the data path.",
         (("source", "token_source"), ("result", "token_result")), create_all=True),
