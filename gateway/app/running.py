@@ -1,6 +1,7 @@
 """Starts and stops a gateway with its two listeners, answers signals, and reloads without dropping anybody.
 
-The parts are `gateway.py`'s. The rule: a configuration that cannot be used leaves the running one in force.
+The parts are `gateway.py`'s, the listeners `listeners.py`'s. The rule: a configuration that cannot be used leaves the
+running one in force.
 """
 
 from __future__ import annotations
@@ -12,30 +13,28 @@ import os
 import platform
 import signal
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
-from aiohttp import web
 
 from gateway.app.audit_setup import share_keys
 from gateway.app.feeding import measure_lag, probe_store
 from gateway.app.gateway import Gateway, Surroundings
 from gateway.app.known_secrets import teach
+from gateway.app.listeners import IDLE_GRACE_S, Places, PublicListener, listen_admin, listen_public
 from gateway.app.rotation import SecretWatch, record_rotations, show_fingerprints
 from gateway.config.compile import Compiled
 from gateway.config.secrets import Secrets
-from gateway.errors import REQUEST_MALFORMED, ConfigFault, GatewayError, Refusal
-from gateway.gate import Trail
+from gateway.errors import ConfigFault, GatewayError, Refusal
 from gateway.observe.audit import records
 from gateway.observe.log import REDACTOR
-from gateway.web.admin import Admin, AdminParts
-from gateway.web.connection import ConnectionLimits, GatewayServer
 
 log = structlog.get_logger(__name__)
 Recompile = Callable[[], Compiled]
 """Reads the configuration again; raises GatewayError when it cannot be used."""
+OWN_PLACES: Final = Places()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,9 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterator[Running]:
+async def running(
+    compiled: Compiled, surroundings: Surroundings, places: Places = OWN_PLACES
+) -> AsyncIterator[Running]:
     """Run a gateway for the length of the block; at its end what is under way is finished, within [server] drain_s.
 
     Raises ConfigFault for a listener that cannot be bound, and what the parts raise when they start.
@@ -68,8 +69,8 @@ async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterat
         )
         _note_config(gateway, compiled, surroundings.clock())
         show_fingerprints(gateway.metrics, {}, compiled.fingerprints, surroundings.clock())
-        url = await _listen_public(gateway, compiled, stack)
-        admin_url = await _listen_admin(gateway, compiled, stack)
+        public = await listen_public(gateway, compiled, places, stack)
+        admin_url = await listen_admin(gateway, compiled, places, stack)
         warming = asyncio.create_task(gateway.tokens.warm_up())
         lagging = asyncio.create_task(measure_lag(gateway.metrics))
         probing = asyncio.create_task(probe_store(gateway.metrics, gateway.store.ready))
@@ -78,8 +79,8 @@ async def running(compiled: Compiled, surroundings: Surroundings) -> AsyncIterat
         stack.push_async_callback(_cancelled, probing)
         sharing = asyncio.create_task(share_keys(gateway.audit))
         stack.push_async_callback(_cancelled, sharing)
-        stack.push_async_callback(_drained, gateway, compiled, surroundings)
-        yield Running(gateway, url, admin_url)
+        stack.push_async_callback(_drained, gateway, public, surroundings)
+        yield Running(gateway, public.url, admin_url)
 
 
 async def serve(
@@ -92,9 +93,9 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     reloads: asyncio.Queue[None] = asyncio.Queue()
     loop.add_signal_handler(signal.SIGHUP, reloads.put_nowait, None)
-    async with running(compiled, surroundings) as run:
+    async with running(compiled, surroundings, Places(idle_grace_s=IDLE_GRACE_S)) as run:
         reloader = asyncio.create_task(_reload_on_signal(run.gateway, reloads, recompile, surroundings))
-        watching = asyncio.create_task(watch_secrets(run.gateway, lambda: reloads.put_nowait(None)))
+        watching = asyncio.create_task(watch_secrets(lambda: run.gateway.compiled, lambda: reloads.put_nowait(None)))
         try:
             ready(run)
             await stop.wait()
@@ -105,40 +106,52 @@ async def serve(
         loop.remove_signal_handler(number)
 
 
-async def watch_secrets(gateway: Gateway, changed: Callable[[], None]) -> None:
+async def watch_secrets(in_force: Callable[[], Compiled], changed: Callable[[], None]) -> None:
     """Call `changed` whenever a secret in force has another value at its place. Never returns."""
 
-    def in_force() -> tuple[Secrets, Mapping[str, str]]:
-        reader = gateway.compiled.secrets
-        return reader, dict(reader.fingerprints)
+    def reader() -> tuple[Secrets, Mapping[str, str]]:
+        secrets = in_force().secrets
+        return secrets, dict(secrets.fingerprints)
 
-    rhythm = gateway.compiled.config.secrets
-    await SecretWatch(in_force, poll_s=rhythm.poll_s, exec_s=rhythm.exec_s).run(changed)
+    rhythm = in_force().config.secrets
+    await SecretWatch(reader, poll_s=rhythm.poll_s, exec_s=rhythm.exec_s).run(changed)
 
 
 async def reload(gateway: Gateway, recompile: Recompile, clock: Callable[[], float]) -> bool:
     """Read the configuration again and put it in force. False: it cannot be used, and the old one stays."""
-    metrics = gateway.metrics
     try:
-        compiled = await asyncio.to_thread(recompile)
-        teach(REDACTOR, compiled)
-        before = gateway.compiled.fingerprints
-        await gateway.audit.grant(records.config_loaded(at=clock(), sha256=checksum(compiled), version=1))
-        await record_rotations(gateway.gate, before, compiled.fingerprints, clock())
-        gateway.apply(compiled)
-        show_fingerprints(metrics, before, compiled.fingerprints, clock())
+        await take(gateway, await asyncio.to_thread(recompile), clock)
     except (GatewayError, ValueError) as fault:
-        keys = [key for key, _ in fault.faults] if isinstance(fault, ConfigFault) else []
-        log.error("config.rejected", reason=str(fault))
-        metrics.config_last_reload_successful.child().set(0)
-        metrics.config_reloads.child("rejected").inc()
-        with contextlib.suppress(Refusal):  # the fault is told in log and metric too
-            await gateway.audit.grant(records.config_rejected(at=clock(), reason=type(fault).__name__, keys=keys))
+        await note_rejection(gateway, *words_of(fault), clock)
         return False
-    log.info("config.reloaded", sha256=checksum(compiled))
-    metrics.config_reloads.child("ok").inc()
-    _note_config(gateway, compiled, clock())
     return True
+
+
+async def take(gateway: Gateway, compiled: Compiled, clock: Callable[[], float]) -> None:
+    """Put a configuration in force, on record first. Raises GatewayError or ValueError; the old one then stays."""
+    teach(REDACTOR, compiled)
+    before = gateway.compiled.fingerprints
+    await gateway.audit.grant(records.config_loaded(at=clock(), sha256=checksum(compiled), version=1))
+    await record_rotations(gateway.gate, before, compiled.fingerprints, clock())
+    gateway.apply(compiled)
+    show_fingerprints(gateway.metrics, before, compiled.fingerprints, clock())
+    log.info("config.reloaded", sha256=checksum(compiled))
+    gateway.metrics.config_reloads.child("ok").inc()
+    _note_config(gateway, compiled, clock())
+
+
+async def note_rejection(gateway: Gateway, reason: str, keys: Sequence[str], clock: Callable[[], float]) -> None:
+    """Put on record and in the metrics that a configuration was not taken."""
+    gateway.metrics.config_last_reload_successful.child().set(0)
+    gateway.metrics.config_reloads.child("rejected").inc()
+    with contextlib.suppress(Refusal):  # the fault is told in log and metric too
+        await gateway.audit.grant(records.config_rejected(at=clock(), reason=reason, keys=list(keys)))
+
+
+def words_of(fault: Exception) -> tuple[str, list[str]]:
+    """The kind of a fault and the keys that it names, for records; its whole text goes to the log."""
+    log.error("config.rejected", reason=str(fault))
+    return type(fault).__name__, [key for key, _ in fault.faults] if isinstance(fault, ConfigFault) else []
 
 
 def checksum(compiled: Compiled) -> str:
@@ -161,85 +174,17 @@ async def _reload_on_signal(
         await reload(gateway, recompile, surroundings.clock)
 
 
-async def _listen_public(gateway: Gateway, compiled: Compiled, stack: contextlib.AsyncExitStack) -> str:
-    server, front = compiled.config.server, gateway.front
-    if front is None:
-        raise RuntimeError("the gateway has not been started")
-
-    def malformed(peer: str, request_id: str) -> None:
-        trail = Trail(request_id=request_id, surface="unmatched", method="_OTHER", client_ip=peer, started=0.0)
-        gateway.gate.refused(Refusal(REQUEST_MALFORMED), trail)
-        gateway.metrics.request_ended("unmatched", "_OTHER", REQUEST_MALFORMED.status, "gateway", 0.0)
-
-    limits = ConnectionLimits(server.header_timeout_s, server.keepalive_s)
-    listener = GatewayServer(front.handle, limits, malformed)
-    runner = web.ServerRunner(listener, handle_signals=False, shutdown_timeout=server.drain_s)
-    context = _tls(compiled)
-    bound = await _bind(runner, server.listen, "server.listen", stack, context)
-    return f"{'https' if context else 'http'}://{bound}"
-
-
-async def _listen_admin(gateway: Gateway, compiled: Compiled, stack: contextlib.AsyncExitStack) -> str:
-    now = gateway.surroundings.clock
-
-    async def audit_ready() -> str | None:
-        return gateway.audit.ready(now())
-
-    async def signing_ready() -> str | None:
-        return gateway.ring.ready(now())
-
-    async def exposition(accept: str) -> tuple[bytes, str]:
-        return gateway.metrics.exposition(accept)
-
-    token = compiled.admin_token
-    parts = AdminParts(
-        checks={"store": gateway.store.ready, "audit": audit_ready, "signing": signing_ready},
-        exposition=exposition,
-        tail=gateway.audit.tail,
-        is_draining=lambda: gateway.front is not None and gateway.front.draining,
-        token=token.reveal() if token is not None else None,
-        guarded=gateway.admin_guests().routes(),
-    )
-    runner = web.AppRunner(Admin(parts).application(), handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    return f"http://{await _bind(runner, compiled.config.admin.listen, 'admin.listen', stack, None)}"
-
-
-async def _bind(
-    runner: web.BaseRunner,
-    listen: str,
-    key: str,
-    stack: contextlib.AsyncExitStack,
-    context: ssl.SSLContext | None,
-) -> str:
-    """Listen; returns host:port as bound. Raises ConfigFault naming the key."""
-    host, _, port = listen.rpartition(":")
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=context, backlog=4096, reuse_address=True)
-    try:
-        await site.start()
-    except OSError as exc:
-        raise ConfigFault([(key, f"{listen} cannot be listened on: {os.strerror(exc.errno or 0)}")]) from exc
-    bound = runner.addresses[-1]
-    return f"{host}:{bound[1]}"
-
-
-def _tls(compiled: Compiled) -> ssl.SSLContext | None:
-    tls = compiled.config.server.tls
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(tls.certificate, tls.key)
-    return context
-
-
-async def _drained(gateway: Gateway, compiled: Compiled, surroundings: Surroundings) -> None:
-    """Say that we stop, then let sockets and requests end within the time."""
+async def _drained(gateway: Gateway, public: PublicListener, surroundings: Surroundings) -> None:
+    """Say that we stop, then let sockets and requests end within the time; other workers take what comes new."""
     with contextlib.suppress(Refusal):  # the log may be what made us stop
         await gateway.audit.grant(records.gateway_stopping(at=surroundings.clock(), pid=os.getpid()))
-    await gateway.drain(compiled.config.server.drain_s)
+    within_s, clock = gateway.compiled.config.server.drain_s, asyncio.get_running_loop().time
+    end = clock() + within_s
+    if public.is_shared:
+        await asyncio.gather(gateway.drain(within_s), public.end(within_s))
+    else:
+        await gateway.drain(within_s)
+        await public.end(max(end - clock(), 0.0))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

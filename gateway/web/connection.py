@@ -85,6 +85,13 @@ class GatewayConnection(RequestHandler):
         if since is not None and now - since > self._limits.header_timeout_s and not self._request_in_progress:
             self.force_close()
 
+    def end(self) -> None:
+        """Close at once when nothing is under way, else after the answer that is."""
+        if self._request_in_progress or self._messages:
+            self.close()
+        else:
+            self.force_close()  # aiohttp's close() would leave an idle connection open, and nobody reading
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -113,10 +120,41 @@ class GatewayServer(web.Server):
         self._limits = limits
         self._malformed_seen = malformed
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+        self._open = 0
+        self._none_open = asyncio.Event()
+        self._none_open.set()
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of one new connection."""
         return GatewayConnection(self, self._limits, self._malformed_seen)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count the connection."""
+        super().connection_made(handler, transport)
+        self._open += 1
+        self._none_open.clear()
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Count it no more; a socket that was taken over is not counted either."""
+        super().connection_lost(handler, exc)
+        self._open -= 1
+        if self._open == 0:
+            self._none_open.set()
+
+    def end_connections(self) -> None:
+        """Close what is idle, and the others after the answer that is under way."""
+        for connection in self.connections:
+            if isinstance(connection, GatewayConnection):
+                connection.end()
+
+    async def quiet(self, within_s: float) -> bool:
+        """Wait until no connection is open; False when some still are after `within_s`."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._none_open.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

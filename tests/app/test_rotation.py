@@ -84,7 +84,7 @@ async def test_a_rotated_file_is_in_force_and_on_record_without_a_restart(tmp_pa
             gateway = run.gateway
             first = await gateway.tokens.bearer("acme", "closer")
             changed = asyncio.Event()
-            watch = asyncio.create_task(watch_secrets(gateway, changed.set))
+            watch = asyncio.create_task(watch_secrets(lambda: gateway.compiled, changed.set))
             client = mock.world.client_named("closer")
             assert client is not None
             mock.world.rotate_secret(client, "another-secret-of-the-closer")

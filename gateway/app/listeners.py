@@ -1,0 +1,179 @@
+"""The two listeners of a process: where they are bound, their TLS, and how the public one ends and loses no request.
+
+What is answered is `web/`'s. The rule: a listener first takes no more connections, then lets those that are open come
+to their end, and only then closes what says nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from gateway.app.gateway import Gateway
+from gateway.config.compile import Compiled
+from gateway.errors import REQUEST_MALFORMED, ConfigFault, Refusal
+from gateway.gate import Trail
+from gateway.web.admin import Admin, AdminParts
+from gateway.web.connection import ConnectionLimits, GatewayServer
+
+BACKLOG: Final = 4_096
+IDLE_GRACE_S: Final = 5.0
+"""How long a kept connection may still bring its next request after SIGTERM: the answer then says that it ends. Without
+it, a request that is on its way to a connection just being closed is lost (RFC 9112, 9.5)."""
+LEFTOVERS_S: Final = 1.0
+"""What is still under way after [server] drain_s is cancelled, and given this long to notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a process listens, as far as that is not what its configuration says.
+
+    `public`: a listening socket that other processes accept from too; `admin`: a Unix socket.
+    """
+
+    public: socket.socket | None = None
+    admin: Path | None = None
+    idle_grace_s: float = 0.0
+
+
+class PublicListener:
+    """The public listener of this process. `url` holds the port that was bound."""
+
+    def __init__(self, runner: web.ServerRunner, server: GatewayServer, url: str, places: Places) -> None:
+        self.url = url
+        self.is_shared = places.public is not None
+        self._runner, self._server, self._idle_grace_s = runner, server, places.idle_grace_s
+
+    async def end(self, within_s: float) -> None:
+        """Take no more connections, and return when the open ones have ended, at the latest after `within_s`."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_s
+        for site in tuple(self._runner.sites):
+            await site.stop()
+        if not await self._server.quiet(min(self._idle_grace_s, within_s)):
+            self._server.end_connections()
+            await self._server.quiet(max(end - clock(), 0.0))
+
+
+async def listen_public(
+    gateway: Gateway, compiled: Compiled, places: Places, stack: contextlib.AsyncExitStack
+) -> PublicListener:
+    """Listen for everybody. Raises ConfigFault for an address that cannot be bound."""
+    server, front = compiled.config.server, gateway.front
+    if front is None:
+        raise RuntimeError("the gateway has not been started")
+
+    def malformed(peer: str, request_id: str) -> None:
+        trail = Trail(request_id=request_id, surface="unmatched", method="_OTHER", client_ip=peer, started=0.0)
+        gateway.gate.refused(Refusal(REQUEST_MALFORMED), trail)
+        gateway.metrics.request_ended("unmatched", "_OTHER", REQUEST_MALFORMED.status, "gateway", 0.0)
+
+    listener = GatewayServer(front.handle, ConnectionLimits(server.header_timeout_s, server.keepalive_s), malformed)
+    runner = web.ServerRunner(listener, handle_signals=False, shutdown_timeout=LEFTOVERS_S)
+    context = _tls(compiled)
+    scheme = "https" if context else "http"
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    if places.public is None:
+        bound = await _bind(runner, server.listen, "server.listen", context)
+    else:
+        await web.SockSite(runner, places.public, ssl_context=context, backlog=BACKLOG).start()
+        bound = address_of(places.public, server.listen)
+    return PublicListener(runner, listener, f"{scheme}://{bound}", places)
+
+
+async def listen_admin(gateway: Gateway, compiled: Compiled, places: Places, stack: contextlib.AsyncExitStack) -> str:
+    """Listen for operators, or for the supervisor alone. Raises ConfigFault for an address that cannot be bound."""
+    now = gateway.surroundings.clock
+
+    async def audit_ready() -> str | None:
+        return gateway.audit.ready(now())
+
+    async def signing_ready() -> str | None:
+        return gateway.ring.ready(now())
+
+    async def exposition(accept: str) -> tuple[bytes, str]:
+        return gateway.metrics.exposition(accept)
+
+    token = compiled.admin_token
+    parts = AdminParts(
+        checks={"store": gateway.store.ready, "audit": audit_ready, "signing": signing_ready},
+        exposition=exposition,
+        tail=gateway.audit.tail,
+        is_draining=lambda: gateway.front is not None and gateway.front.draining,
+        token=token.reveal() if token is not None else None,
+        guarded=gateway.admin_guests().routes(),
+    )
+    return await serve_admin(Admin(parts), compiled.config.admin.listen, places.admin, stack)
+
+
+async def serve_admin(admin: Admin, listen: str, unix: Path | None, stack: contextlib.AsyncExitStack) -> str:
+    """Serve these calls at `listen`, or at the Unix socket instead; returns the address."""
+    runner = web.AppRunner(admin.application(), handle_signals=False, access_log=None, shutdown_timeout=LEFTOVERS_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    if unix is not None:
+        await web.UnixSite(runner, unix).start()
+        return str(unix)
+    return f"http://{await _bind(runner, listen, 'admin.listen', None)}"
+
+
+def shared_socket(listen: str) -> socket.socket:
+    """The public address as a listening socket that workers inherit. Raises ConfigFault.
+
+    One socket rather than one each with SO_REUSEPORT: what waits to be accepted belongs to no worker, so that none of
+    it is lost when workers come and go; with several sockets such connections are dropped (https://lwn.net/Articles/542629/).
+    """
+    host, port = _split(listen)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise _cannot("server.listen", listen, exc) from exc
+    made.setblocking(False)
+    return made
+
+
+def address_of(listening: socket.socket, listen: str) -> str:
+    """host:port, the host as it was written and the port as it was bound."""
+    return f"{listen.rpartition(':')[0]}:{listening.getsockname()[1]}"
+
+
+async def _bind(runner: web.BaseRunner, listen: str, key: str, context: ssl.SSLContext | None) -> str:
+    """Listen; returns host:port as bound. Raises ConfigFault naming the key."""
+    host, port = _split(listen)
+    site = web.TCPSite(runner, host, port, ssl_context=context, backlog=BACKLOG, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as exc:
+        raise _cannot(key, listen, exc) from exc
+    return f"{listen.rpartition(':')[0]}:{runner.addresses[-1][1]}"
+
+
+def _split(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _cannot(key: str, listen: str, exc: OSError) -> ConfigFault:
+    why = exc.strerror if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
+    return ConfigFault([(key, f"{listen} cannot be listened on: {why}")])
+
+
+def _tls(compiled: Compiled) -> ssl.SSLContext | None:
+    tls = compiled.config.server.tls
+    if tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context
