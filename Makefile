@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+NODE_STAMP := .cache/node/installed
 
 .PHONY: demo test lint types unit bench soak constraints system clean help
 
@@ -25,13 +26,16 @@ $(DEV_STAMP): constraints.txt pyproject.toml $(RUN_STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	@touch $@
 
+$(NODE_STAMP): .ci/node-packages .ci/node | system
+	@./.ci/node
+
 demo: $(RUN_STAMP) ## the gateway, a mock Genesys and a demo shop on loopback
 	@exec $(BIN)/gateway demo
 
 system: ## what the whole test suite needs from Debian
 	@./.ci/system
 
-test: $(DEV_STAMP) system lint types unit ## everything: format, lint, types, all tests, coverage
+test: $(DEV_STAMP) system $(NODE_STAMP) lint types unit ## everything: format, lint, types, all tests, coverage
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
