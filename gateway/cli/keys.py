@@ -92,7 +92,8 @@ def rotate(config_path: Path | None, settings: tuple[str, ...], output: str, at_
         click.echo(f"{entry.kid} {_SAYS[phase].format(signs_from=_moment(entry.signs_from))}")
 
 
-@keys.command()
+# A key id is base64url and may begin with a hyphen; it must not be taken for an option.
+@keys.command("withdraw", context_settings={"ignore_unknown_options": True})
 @config_option
 @click.argument("kid")
 def withdraw(config_path: Path | None, settings: tuple[str, ...], kid: str) -> None:

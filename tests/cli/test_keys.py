@@ -10,6 +10,7 @@ import pytest
 
 from gateway.cli.exits import Exit
 from gateway.cli.main import run
+from gateway.config.shipped import shipped_config
 
 
 @pytest.fixture
@@ -106,3 +107,12 @@ def test_without_a_signing_key_of_the_log_nothing_is_changed(config: Path, capsy
     assert run(["keys", "rotate", "--config", str(config)]) == Exit.FAILED
     assert "keys.audit" in capsys.readouterr().err
     assert not (config.parent / "signing").exists()
+
+
+def test_a_key_id_that_begins_with_a_hyphen_is_no_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(shipped_config().read_text())
+    assert run(["keys", "rotate", "--config", str(config)]) == Exit.OK
+    kid = "-6E294pu1IzeQUqX0Gnl6OgbJtsqiCcpS9Y5l2TUP4M"
+    assert run(["keys", "withdraw", kid, "--config", str(config)]) == Exit.FAILED
+    assert "there is no key -6E294pu1" in capsys.readouterr().err
