@@ -30,6 +30,8 @@ MAX_TRACING_ID_CHARS: Final = 64
 class Phase(Enum):
     """Where the socket's session stands."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum's own hash is a call in Python, made for every frame
+
     NEW = "new"
     CONFIGURING = "configuring"
     CONFIGURED = "configured"
@@ -40,6 +42,8 @@ class Phase(Enum):
 
 class Kind(Enum):
     """What sort of frame an action makes."""
+
+    __hash__ = object.__hash__
 
     CONFIGURE = "configure"
     LOGIN = "login"
@@ -247,7 +251,7 @@ def _judge(
     if isinstance(move, Reason):
         raise Refusal(move)
     token = _checked_token(state, frame)
-    configures = kind in {Kind.CONFIGURE, Kind.LOGIN}
+    configures = kind is Kind.CONFIGURE or kind is Kind.LOGIN
     _check_deployment(frame, rules, required=configures)
     guest = state.guest or _derived(rules, token)
     if kind is Kind.CONFIGURE and rules.genesys_login and guest.verified:
@@ -290,9 +294,9 @@ def _checked_token(state: SocketState, frame: dict[str, object]) -> str:
 
 def _check_deployment(frame: dict[str, object], rules: SocketRules, *, required: bool) -> None:
     """`configure*` must name the site's deployment; any other frame that names one must name the same."""
-    if not required and "deploymentId" not in frame:
-        return
     named = frame.get("deploymentId")
+    if named is None and not required and "deploymentId" not in frame:
+        return
     if not isinstance(named, str) or named.lower() != rules.deployment_id.lower():
         raise Refusal(errors.FRAME_DEPLOYMENT)
 

@@ -102,6 +102,8 @@ def _judge(
         return state, _swap(frame, body, replacements)
     after = _phase_after(state.phase, kind, frame.get("code"), body)
     following = state if after is state.phase else replace(state, phase=after)
+    if "\\" not in text:
+        return following, Forward(_in_text(text, replacements))  # no escapes: each word stands as it is spelled
     clean = _replaced(frame, replacements)
     return following, Forward(text if clean == frame else serialise(clean))
 

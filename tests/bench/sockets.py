@@ -72,7 +72,7 @@ async def _open(client: aiohttp.ClientSession, port: int) -> tuple[aiohttp.Clien
 
 async def _say(socket: aiohttp.ClientWebSocketResponse, frame: dict[str, object]) -> None:
     """Say something and hear it come back."""
-    await socket.send_str(json.dumps(frame))
+    await socket.send_str(json.dumps(frame, separators=(",", ":")))  # as browsers write it
     heard = json.loads(await socket.receive_str(timeout=20))
     if heard.get("action") != frame["action"]:
         raise RuntimeError(f"not an echo: {heard}")

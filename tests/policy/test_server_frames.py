@@ -129,7 +129,7 @@ def test_a_class_spelled_with_escapes_is_swapped_all_the_same() -> None:
         "JwtResponse but not JSON",
         f"{UPSTREAM} but not JSON",
         '{"class":"JwtResponse","class":"Other","body":{}}',
-        frame("Unknown", {"token": UPSTREAM, "big": 2**70}),
+        frame("Unknown", {"token": UPSTREAM + "\\", "big": 2**70}),
     ],
 )
 def test_a_frame_that_cannot_be_made_safe_is_dropped(text: str) -> None:
@@ -186,3 +186,18 @@ def test_no_frame_whatever_leaks_a_credential(kind: str, body: object) -> None:
     if isinstance(verdict, Forward):
         assert UPSTREAM not in verdict.text
         assert JWT not in verdict.text
+
+
+def test_a_frame_without_escapes_keeps_its_spelling_but_for_the_hidden_words() -> None:
+    text = frame("Unknown", {"token": UPSTREAM, "big": 2**70, UPSTREAM: 1.50})
+    _, verdict = server_frame(STATE, text)
+    assert isinstance(verdict, Forward)
+    assert STATE.client_token is not None
+    assert verdict.text == text.replace(UPSTREAM, STATE.client_token)
+
+
+def test_a_frame_with_escapes_is_searched_value_by_value_lists_included() -> None:
+    _, verdict = server_frame(STATE, frame("Unknown", {"text": "a\nb", "list": [UPSTREAM, {"deep": [UPSTREAM]}, 7]}))
+    assert isinstance(verdict, Forward)
+    assert UPSTREAM not in verdict.text
+    assert verdict.text.count(str(STATE.client_token)) == 2
