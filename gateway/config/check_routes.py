@@ -129,7 +129,7 @@ def _unknown_operation(where: str, route: Route, catalogue: Catalogue, beliefs: 
     removed = catalogue.find_removed(method, template)
     if removed is not None:
         return error(where, f"{removed[0].key} was removed by Genesys in August 2026", f"Use {removed[1]}.")
-    if (belief := beliefs.of_template(method, template)) is not None:
+    if (belief := beliefs.of_template(method, template)) is not None and not belief.is_real:
         remedy = f"{belief.truth} Set upstream to {belief.instead}."
         return error(where, f"{method} {template} never existed at Genesys", remedy)
     near = [operation.key for operation in catalogue.nearest(method, template)]
@@ -192,15 +192,13 @@ def _check_conflicts(config: Config, compiled: list[tuple[str, Route, policy.Rou
     """Two routes that claim one request are a fault on the sites that have both."""
     told: set[str] = set()
     for site in config.sites or ("",):
-        table: list[policy.Route] = [policy.HISTORY]
+        table = policy.RouteTable([policy.HISTORY])
         for key, route, done in compiled:
             if route.sites and site not in route.sites:
                 continue
             try:
-                policy.RouteTable([*table, done])
+                table.add(done)
             except ValueError as fault:
                 if key not in told:
                     yield error(f"{key}.match", str(fault), "Keep one of the two, or give them different sites.")
                 told.add(key)
-            else:
-                table.append(done)

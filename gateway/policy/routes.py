@@ -137,13 +137,23 @@ class RouteTable:
     At one place a literal goes before a parameter; the cost of a match is that of its segments, not of the table.
     """
 
-    __slots__ = ("_root", "routes")
+    __slots__ = ("_root", "_routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes: tuple[Route, ...] = tuple(routes)
+        self._routes: list[Route] = []
         self._root = _Node()
-        for route in self.routes:
-            _enter(self._root, route)
+        for route in routes:
+            self.add(route)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All routes, in the order in which they came."""
+        return tuple(self._routes)
+
+    def add(self, route: Route) -> None:
+        """Add one more, while the table is being built. Raises ValueError; the table is then as it was."""
+        _enter(self._root, route)
+        self._routes.append(route)
 
     def match(self, method: str, segments: tuple[str, ...]) -> tuple[Route, dict[str, str]]:
         """The route of a request and its path parameters.
@@ -199,15 +209,18 @@ def _only_way(root: _Node, method: str, segments: tuple[str, ...]) -> tuple[Rout
             if literal is None:
                 return None
             node = literal
-        elif literal is not None or node.kind is None or len(segment) > MAX_PARAMETER_CHARS:
-            return None
-        elif PARAMETER_TYPES[node.kind].fullmatch(segment) is None:
-            return None
-        else:
+        elif literal is None and node.kind is not None and _is_of(node.kind, segment):
             values.append(segment)
             node = node.below
+        else:
+            return None
     route = node.routes.get(method)
     return None if route is None else (route, dict(zip(route.match.parameters, values, strict=True)))
+
+
+def _is_of(kind: ParameterType, value: str) -> bool:
+    """Whether a segment may stand for a parameter of this type."""
+    return len(value) <= MAX_PARAMETER_CHARS and PARAMETER_TYPES[kind].fullmatch(value) is not None
 
 
 def _walk(
@@ -226,7 +239,7 @@ def _walk(
         wrong = _walk(literal, segments, at + 1, values, ends)
     if node.below is not None and node.kind is not None:
         value = segments[at]
-        if len(value) <= MAX_PARAMETER_CHARS and PARAMETER_TYPES[node.kind].fullmatch(value):
+        if _is_of(node.kind, value):
             wrong = _walk(node.below, segments, at + 1, (*values, value), ends) or wrong
         elif _leads_anywhere(node.below, segments, at + 1):
             wrong = node.kind

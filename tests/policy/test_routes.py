@@ -285,3 +285,12 @@ def test_a_very_long_path_does_not_exhaust_the_stack() -> None:
 
 def test_templates_are_values() -> None:
     assert parse_template("GET /a/{b}") == Template("GET", ("a", ("b", "uuid")))
+
+
+def test_a_table_tells_its_routes_in_order_and_a_route_that_does_not_fit_leaves_it_as_it_was() -> None:
+    first = Route("one", parse_template("GET /a/{id}"), parse_template("GET /a/{id}"), frozenset())
+    second = Route("two", parse_template("GET /a/{other}"), parse_template("GET /a/{other}"), frozenset())
+    table = RouteTable([HISTORY, first])
+    with pytest.raises(ValueError, match="match the same requests"):
+        table.add(second)
+    assert table.routes == (HISTORY, first)
