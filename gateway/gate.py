@@ -58,8 +58,8 @@ class AuditSink(Protocol):
     def refuse(self, record: Record) -> None:
         """Class C: never raises."""
 
-    async def room(self) -> None:
-        """Returns when a class B record would find room. Raises Refusal(AUDIT_UNAVAILABLE) after 250 ms."""
+    async def room(self, site: str | None = None) -> None:
+        """Returns when a class B record of the site would find room. Raises Refusal(AUDIT_UNAVAILABLE) after 250 ms."""
 
     def pseudonym(self, site: str, subject: str, now: float) -> str:
         """The pseudonym of a guest in the epoch of `now`."""
@@ -126,7 +126,7 @@ class Gate:
         trail.caller = permit.caller
         trail.route = permit.route.name
         trail.template = permit.route.match.path
-        await self._audit.room()
+        await self._audit.room(trail.site)
         return permit
 
     async def permit_socket(
@@ -136,7 +136,7 @@ class Gate:
         trail.caller = facts.caller
         permit = decide_socket(facts, rules, deployment_id, self._clock())
         self._allowed.value += 1.0
-        await self._audit.room()
+        await self._audit.room(trail.site)
         return permit
 
     async def carried(
@@ -234,7 +234,7 @@ class Gate:
                 at=at, who=who, reason=code, origin=trail.origin, route=trail.surface, method=trail.method,
                 status=refusal.status, **common,
             )  # fmt: skip
-        if room in {"visitor", "session", "handle"}:
+        if room in {"visitor", "session", "handle", "dpop"}:
             return records.session_denied(
                 at=at,
                 who=who,

@@ -51,7 +51,7 @@ class RememberingAudit:
     def refuse(self, record: Record) -> None:
         self.records.append(record)
 
-    async def room(self) -> None:
+    async def room(self, site: str | None = None) -> None:
         if self.fails:
             raise Refusal(AUDIT_UNAVAILABLE, retry_after_s=1)
 

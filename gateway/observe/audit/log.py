@@ -9,12 +9,14 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import orjson
 
 from gateway.errors import AUDIT_UNAVAILABLE, Refusal
 from gateway.observe.audit import recovery
+from gateway.observe.audit.aggregate import Aggregator
 from gateway.observe.audit.anchors import (
     Anchor,
     DirectoryAnchor,
@@ -74,6 +76,7 @@ class AuditLog:
         if store is not None:
             self._anchors.append(store)
         self._suppressor = Suppressor()
+        self._aggregator = Aggregator(settings.levels) if settings.levels else None
         self._ring = KeyRing(settings.dir / "keys", random)
         self._capacity = settings.queue_max_records
         self._refusals_capacity = int(self._capacity * _REFUSALS_SHARE)
@@ -162,7 +165,7 @@ class AuditLog:
         writer = self._writer
         if writer is None or self._loop is None:
             raise self._unavailable("A", "closing")
-        if len(writer.queue) >= self._capacity or writer.is_disk_full:
+        if writer.is_full or writer.is_disk_full:
             raise self._unavailable("A", "queue_full")
         grant = Grant(record, self._loop.create_future())
         writer.push_grant(grant)
@@ -181,9 +184,10 @@ class AuditLog:
     def try_use(self, record: Record) -> bool:
         """Queue the use of a grant (class B) without waiting; False when there is no room: then `use` it."""
         writer = self._writer
-        if writer is None or len(writer.queue) >= self._capacity or writer.is_disk_full:
+        if writer is None or writer.is_full or writer.is_disk_full:
             return False
-        writer.push(record)
+        if self._aggregator is None or not self._aggregator.takes(record):
+            writer.push(record)
         return True
 
     async def use(self, record: Record) -> None:
@@ -191,24 +195,29 @@ class AuditLog:
 
         Without room raises Refusal(AUDIT_UNAVAILABLE); with `on_failure="degrade"` counts a gap, declared later.
         """
-        if self.try_use(record) or await self._waited(lambda: self.try_use(record)):
+        if self.try_use(record):
+            return
+        site = record.fields.get("gateway.site")
+        if await self._waited(lambda: self.try_use(record), None if site is None else str(site)):
             return
         if self._writer is not None:  # degraded: the traffic goes on, and the log will say how much is missing
             self._writer.gap.add(record.at)
             self._metrics.audit_dropped.child("B", "queue_full").inc()
 
-    async def room(self) -> None:
-        """Return once a use would find room: asked before a call is made that cannot be taken back.
+    async def room(self, site: str | None = None) -> None:
+        """Return once a use of this site would find room: asked before a call is made that cannot be taken back.
 
         Waits and raises as `use` does; with `on_failure="degrade"` it returns without room.
         """
-        if not self._has_room():
-            await self._waited(self._has_room)
+        writer = self._writer
+        if writer is None or writer.is_full or writer.is_disk_full:
+            await self._waited(self._has_room, site)
 
     def _has_room(self) -> bool:
-        return self._writer is not None and len(self._writer.queue) < self._capacity
+        writer = self._writer
+        return writer is not None and not writer.is_full and not writer.is_disk_full
 
-    async def _waited(self, done: Callable[[], bool]) -> bool:
+    async def _waited(self, done: Callable[[], bool], site: str | None) -> bool:
         """Wait up to `use_wait_s` for `done`. False: without it, and degraded. Raises Refusal(AUDIT_UNAVAILABLE)."""
         self._room_waiters += 1
         try:
@@ -222,7 +231,7 @@ class AuditLog:
             pass
         finally:
             self._room_waiters -= 1
-        if self._writer is None or self.settings.on_failure == "refuse":
+        if self._writer is None or self.settings.refuses(site):
             raise self._unavailable("B", "closing" if self._writer is None else "queue_full")
         return False
 
@@ -293,13 +302,35 @@ class AuditLog:
     def _push_if_room(self, record: Record) -> None:
         """Queue a record of the log about itself; the last of the disk is kept for these."""
         writer = self._writer
-        if writer is not None and len(writer.queue) < self._capacity:
+        if writer is not None and not writer.is_full:
             writer.push(record)
         else:
             self._metrics.audit_dropped.child("A", "queue_full").inc()
 
+    def apply(self, settings: AuditSettings) -> None:
+        """Take over what may change while the log is open: levels of calls, and whose calls are refused.
+
+        Sums of the rules before are written at once. The rest of [audit] counts from the next start.
+        """
+        self._write_sums(final=True)
+        self._aggregator = Aggregator(settings.levels) if settings.levels else None
+        self.settings = replace(
+            self.settings, on_failure=settings.on_failure, refusing_sites=settings.refusing_sites,
+            levels=settings.levels, conversation_id=settings.conversation_id,
+        )  # fmt: skip
+
+    def _write_sums(self, *, final: bool = False) -> None:
+        """Queue the sums that are due, as many as find room; at the end all, because nothing comes after them."""
+        writer, sums = self._writer, self._aggregator
+        if writer is None or sums is None:
+            return
+        room = sums.sums if final else self._capacity - len(writer.queue)
+        for record in sums.due(self._clock.wall(), max(room, 0), final=final):
+            writer.push(record)
+
     def _every_window(self, *, final: bool = False) -> None:
-        """Write the summaries of refusals that are due."""
+        """Write the summaries of refusals, and the sums of calls, that are due."""
+        self._write_sums(final=final)
         wall = self._clock.wall()
         for item in self._suppressor.summaries(self._clock.monotonic(), final=final):
             self._push_if_room(sealing("audit.suppressed", wall, {

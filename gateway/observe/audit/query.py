@@ -58,11 +58,19 @@ class Filter:
             and (not self.reasons or get("event.reason", get("error.type")) in self.reasons)
             and (self.site is None or get("gateway.site") == self.site)
             and (not self.users or get("user.id") in self.users)
-            and (not self.refs or get("gateway.ref.token") in self.refs or get("gateway.ref.session") in self.refs)
+            and (not self.refs or self._names_ref(document))
             and (self.trace is None or get("trace.id") == self.trace)
             and (self.request is None or get("http.request.id") == self.request)
-            and (self.conversation is None or get("gateway.conversation") == self.conversation)
+            and (self.conversation is None or self._names_conversation(document))
         )
+
+    def _names_ref(self, document: Mapping[str, Any]) -> bool:
+        one_of = {document.get("gateway.ref.token"), document.get("gateway.ref.session")}
+        return not self.refs.isdisjoint(one_of.union(document.get("gateway.aggregate.tokens", ())))
+
+    def _names_conversation(self, document: Mapping[str, Any]) -> bool:
+        listed = document.get("gateway.aggregate.conversations", ())
+        return self.conversation == document.get("gateway.conversation") or self.conversation in listed
 
     def __str__(self) -> str:
         """The filter as the record of the search shows it; a person is never named, only how many pseudonyms were

@@ -241,6 +241,22 @@ def proxy_allowed(
     )  # fmt: skip
 
 
+def proxy_aggregated(
+    *, at: float, who: Subject, route: str, method: str, count: int, first: str, last: str, statuses: Sequence[str],
+    summed: Fields, tokens: Sequence[str] = (), conversations: Sequence[str] = (),
+) -> Record:  # fmt: skip
+    """Carried calls of one session, route and minute in one (class B); `summed`: their sums."""
+    fields: dict[str, Value] = {
+        **who.fields, **summed, "gateway.route": route, "http.request.method": method,
+        "gateway.aggregate.count": count, "gateway.aggregate.first": first,
+        "gateway.aggregate.last": last, "gateway.aggregate.statuses": list(statuses),
+    }  # fmt: skip
+    for name, named in (("tokens", tokens), ("conversations", conversations)):
+        if named:
+            fields[f"gateway.aggregate.{name}"] = list(named)
+    return Record(ACTIONS["proxy.aggregated"], at, fields)
+
+
 def proxy_denied(
     *, at: float, who: Subject, reason: str, route: str | None = None, method: str | None = None,
     path: str | None = None,

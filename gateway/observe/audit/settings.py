@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway import __version__
+from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.notes import FOREVER
 
 
@@ -55,14 +56,23 @@ class AuditSettings:
     peers_interval_s: float = 60.0
     self_check_interval_s: float = 3_600.0
     conversation_id: Literal["clear", "hmac"] = "clear"
+    levels: tuple[LevelRule, ...] = ()
+    refusing_sites: frozenset[str] = frozenset()
+    gzip: bool = True
     queue_max_records: int = 65_536
+    queue_max_bytes: int = 64 * 1024 * 1024
     batch_max_records: int = 512
+    batch_max_bytes: int = 1024 * 1024
     linger_s: float = 0.02
     disk_full_share: float = 0.01
     grant_timeout_s: float = 2.0
     use_wait_s: float = 0.25
     stalled_after_s: float = 10.0
     sinks: tuple[SinkSettings, ...] = ()
+
+    def refuses(self, site: str | None) -> bool:
+        """Is a call of this site refused when it cannot be recorded? The stricter of deployment and site counts."""
+        return self.on_failure == "refuse" or site in self.refusing_sites
 
     @property
     def dirs(self) -> tuple[Path, ...]:

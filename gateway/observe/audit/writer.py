@@ -26,6 +26,14 @@ _DAY_S: Final = 86_400
 _TAIL_RECORDS: Final = 500
 _CLASS_OF: Final = {row.name: row.failure_class for row in ACTIONS.values()}
 _NOTHING: Final = Written([], 0, None)
+_BYTES_OF_LINE: Final = 600  # what every line holds beside its own fields
+_BYTES_OF_FIELD: Final = 128
+
+
+def bytes_of(record: Record) -> int:
+    """How many bytes a record takes up while it waits: exact for the data path, a fair guess for the rest."""
+    said = record.said
+    return _BYTES_OF_LINE + (len(said) if isinstance(said, str) else _BYTES_OF_FIELD * len(said))
 
 
 class Grant:
@@ -103,6 +111,8 @@ class Writer:
         )
         self._tokens: SimpleQueue[None] = SimpleQueue()
         self._urgent: SimpleQueue[None] = SimpleQueue()
+        self._bytes_pushed = 0  # written by the event loop only
+        self._bytes_taken = 0  # written by the thread only
         self._is_signalled = False
         self._is_lingering = False
         self._is_closing = False
@@ -125,9 +135,24 @@ class Writer:
         """Is the thread running?"""
         return self._thread.is_alive()
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait."""
+        return self._bytes_pushed - self._bytes_taken
+
+    @property
+    def is_full(self) -> bool:
+        """May nothing more be queued?"""
+        settings = self._settings
+        return (
+            len(self.queue) >= settings.queue_max_records
+            or self._bytes_pushed - self._bytes_taken >= settings.queue_max_bytes
+        )
+
     def push(self, record: Record) -> None:
         """Queue a record that nobody waits for; the caller has seen that there is room."""
         self.queue.append(record)
+        self._bytes_pushed += bytes_of(record)
         if not self._is_signalled:
             self._is_signalled = True
             self._tokens.put(None)
@@ -136,6 +161,7 @@ class Writer:
         """Queue a record that somebody waits for: it cuts a linger short."""
         self._grants_pushed += 1
         self.queue.append(grant)
+        self._bytes_pushed += bytes_of(grant.record)
         if not self._is_signalled:
             self._is_signalled = True
             self._tokens.put(None)
@@ -186,14 +212,21 @@ class Writer:
 
     def _take(self) -> list[Record | Grant]:
         taken: list[Record | Grant] = []
-        pop = self.queue.popleft
+        pop, most = self.queue.popleft, self._settings.batch_max_bytes
+        size = 0
         for _ in range(min(len(self.queue), self._settings.batch_max_records)):
             item = pop()
             if isinstance(item, Grant):
                 self._grants_taken += 1
+                size += bytes_of(item.record)
                 if item.is_given_up:
                     continue
+            else:
+                size += bytes_of(item)
             taken.append(item)
+            if size >= most:
+                break
+        self._bytes_taken += size
         return taken
 
     def _write_some(self) -> bool:
@@ -209,7 +242,9 @@ class Writer:
         try:
             written = self._measured(lambda: self._ledger.append(records))
         except AuditWriteFailedError as exc:
-            self.queue.extendleft(item for item in reversed(taken) if not isinstance(item, Grant))
+            back = [item for item in reversed(taken) if not isinstance(item, Grant)]
+            self.queue.extendleft(back)
+            self._bytes_taken -= sum(map(bytes_of, back))
             if grants:
                 self._on_batch(Batch([(grant, b"") for _, grant in grants], None, exc))
             return False

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.errors import AUDIT_UNAVAILABLE, Refusal
 from gateway.observe.audit import records
+from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.keys import AuditKeyError
 from gateway.observe.audit.ledger import AuditWriteFailedError
@@ -356,6 +357,61 @@ async def test_pseudonyms_come_from_the_logs_own_keys(tmp_path: Path) -> None:
 async def test_a_conversation_id_may_be_hidden(tmp_path: Path) -> None:
     async with opened(tmp_path, conversation_id="hmac") as log:
         assert log.conversation("abc") == log.ref("conversation", "abc")
+
+
+async def test_calls_are_summed_up_where_a_rule_says_so_and_found_again(tmp_path: Path) -> None:
+    rules = (LevelRule("aggregate", routes=frozenset(["close"])),)
+    async with opened(tmp_path, levels=rules) as log:
+        for number in range(5):
+            assert log.try_use(use(number))
+        await log.grant(issued())
+        assert documents(tmp_path, "proxy.allowed", "proxy.aggregated") == []
+    [found] = documents(tmp_path, "proxy.aggregated")
+    assert found["gateway.aggregate.count"] == 5
+    assert verify([tmp_path], trusting()).verdict == "intact"
+
+
+async def test_a_full_log_takes_no_sum_either(tmp_path: Path) -> None:
+    files = Gate()
+    async with opened(tmp_path, files, levels=(LevelRule("aggregate"),), queue_max_records=0, use_wait_s=0.01) as log:
+        with pytest.raises(Refusal):
+            await log.use(use(1))
+
+
+async def test_other_rules_take_over_and_nothing_summed_is_lost(tmp_path: Path) -> None:
+    async with opened(tmp_path, levels=(LevelRule("aggregate"),)) as log:
+        assert log.try_use(use(1))
+        log.apply(settings_for(tmp_path))
+        assert log.try_use(use(2))
+    assert [item["event.action"] for item in documents(tmp_path, "proxy.allowed", "proxy.aggregated")] == [
+        "proxy.aggregated",
+        "proxy.allowed",
+    ]
+
+
+async def test_the_queue_is_bounded_by_bytes_too(tmp_path: Path) -> None:
+    files = Gate()
+    async with opened(tmp_path, files, queue_max_bytes=20_000, use_wait_s=0.01) as log:
+        files.open.clear()
+        taken = 0
+        while log.try_use(use(taken)):
+            taken += 1
+            assert taken < 1_000
+        with pytest.raises(Refusal):
+            await log.room("shop")
+        files.open.set()
+        await until(lambda: log.try_use(use(taken)))
+    assert len(documents(tmp_path, "proxy.allowed")) == taken + 1
+
+
+async def test_of_site_and_deployment_the_stricter_counts(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"queue_max_records": 0, "use_wait_s": 0.01, "on_failure": "degrade"}
+    async with opened(tmp_path, refusing_sites=frozenset(["bank"]), **more) as log:
+        await log.room("shop")
+        with pytest.raises(Refusal):
+            await log.room("bank")
+        with pytest.raises(Refusal):
+            await log.use(records.ws_opened(at=START, who=records.subject(site="bank"), site="bank"))
 
 
 async def test_every_record_keeps_to_the_schema(tmp_path: Path) -> None:

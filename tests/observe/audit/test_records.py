@@ -24,7 +24,8 @@ SAMPLES: dict[str, Any] = {
     "responder": "gateway", "scopes": ["b", "a"], "attempts": 2, "code": 1000, "initiator": "client", "messages":
     3, "bytes_": 4,
     "sha256": "0" * 64, "version": 1, "config_sha256": "0" * 64, "changed_keys": ["a.b"], "keys": ["a.b"], "pid": 7,
-    "predecessors": ["x"], "count": 3,
+    "predecessors": ["x"], "count": 3, "statuses": ["200=3"], "summed": {"http.request.bytes": 7},
+    "tokens": ["h:" + "e" * 32], "conversations": ["c1"],
 }  # fmt: skip
 MAKERS = [
     getattr(records, name) for name in dir(records)
