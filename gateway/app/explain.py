@@ -218,7 +218,7 @@ def _told(question: Question, refusal: Refusal, compiled: Compiled, site: str | 
     segments = parse_target(question.path).segments
     segments = segments[2:] if segments[:1] == (PREFIX,) else segments
     if (belief := genesys.beliefs().of_path(question.method, segments)) is not None:
-        return Refusal(errors.ROUTE_BELIEVED, belief.told)
+        return Refusal(errors.ROUTE_UNKNOWN if belief.is_real else errors.ROUTE_BELIEVED, belief.told)
     if (removed := genesys.catalogue().removed_at(question.method, segments)) is not None:
         return Refusal(errors.ROUTE_REMOVED, f"{removed[0].key} was removed. Use {removed[1]}.")
     if refusal.reason is errors.ROUTE_UNKNOWN and site is not None:

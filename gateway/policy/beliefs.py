@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Kind = Literal["route", "socket", "token_endpoint", "host", "scope", "header", "field"]
+Kind = Literal["route", "socket", "token_endpoint", "operation", "host", "scope", "header", "field"]
 
-PATH_KINDS: Final = frozenset({"route", "socket", "token_endpoint"})
+PATH_KINDS: Final = frozenset({"route", "socket", "token_endpoint", "operation"})
 MAX_TEXT_CHARS: Final = 200
 """Longer words than any pattern could mean are not looked at."""
 _ONE: Final = "{}"
@@ -33,11 +33,17 @@ class Belief:
     permissions: tuple[str, ...] = ()
 
     @property
+    def is_real(self) -> bool:
+        """Does Genesys have it, for something else than people think?"""
+        return self.kind == "operation"
+
+    @property
     def told(self) -> str:
         """What is true and what to use, as sentences."""
         missing = [permission for permission in self.permissions if permission not in self.instead]
         needs = f" The client's role needs {', '.join(missing)}." if missing else ""
-        return f"{self.truth} Use {self.instead}.{needs}"
+        use = f" Use {self.instead}." if self.instead != "nothing" else ""
+        return f"{self.truth}{use}{needs}"
 
 
 class Beliefs:

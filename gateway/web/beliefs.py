@@ -96,7 +96,7 @@ class BeliefDesk:
         belief = self._beliefs.of_path(method, segments)
         if belief is not None:
             self._count(belief)
-            return Refusal(errors.ROUTE_BELIEVED, belief.told)
+            return Refusal(errors.ROUTE_UNKNOWN if belief.is_real else errors.ROUTE_BELIEVED, belief.told)
         removed = self._catalogue.removed_at(method, segments)
         if removed is None:
             return None

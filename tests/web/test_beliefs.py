@@ -12,7 +12,7 @@ from gateway.policy.beliefs import Belief
 from tests.stack import BACKEND_ID, BACKEND_KEY, Stack, basic, compiled
 
 BELIEFS = genesys.beliefs()
-PATHS = [row for row in BELIEFS.rows if row.kind in {"route", "socket"}]
+PATHS = [row for row in BELIEFS.rows if row.kind in {"route", "socket", "operation"}]
 CONFIGURED = {"route.messaging-close"}
 """Beliefs that the shipped configuration makes work as a route."""
 REMOVED = orjson.loads((files("gateway") / "data" / "genesys-operations.json").read_bytes())["removed"]
@@ -38,7 +38,8 @@ async def test_each_believed_path_is_answered_with_its_replacement_and_counted(s
             method, stack.url + path, headers={"Authorization": f"Bearer {BACKEND_KEY}"}
         ) as answer:
             body = await answer.json()
-        assert (answer.status, body["code"]) == (404, "route.never_existed"), row.id
+        code = "route.unknown" if row.is_real else "route.never_existed"
+        assert (answer.status, body["code"]) == (404, code), row.id
         assert row.instead in body["detail"], row.id
         assert hits(stack, row) == 1, row.id
 
