@@ -12,7 +12,6 @@ import hashlib
 import os
 import platform
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -190,8 +189,3 @@ async def _drained(gateway: Gateway, public: PublicListener, surroundings: Surro
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def node_name() -> str:
-    """The name of this node in records: its host name, in the characters that a file name may have."""
-    return "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname().lower())[:40] or "node"

@@ -17,9 +17,10 @@ import click
 import uvloop
 
 from gateway.app.gateway import Surroundings
+from gateway.app.handover import compiled_of
 from gateway.app.running import Running, running
 from gateway.cli.exits import CommandFault, Exit
-from gateway.cli.serve import compiled_of, require_compiled_parser, set_up_log
+from gateway.cli.serve import require_compiled_parser, set_up_log
 from gateway.config.compile import Compiled
 from gateway.config.load import load
 from gateway.config.secrets import Secrets
@@ -62,7 +63,8 @@ def demo(shop_port: int, control_port: int, keep: Path | None) -> None:
     """
     require_compiled_parser()
     origins = [f"http://{name}:{shop_port}" for name in ("127.0.0.1", "localhost")]
-    loaded = load(shipped_config(), os.environ, {f"sites.{SITE}.origins": origins})
+    flags = {f"sites.{SITE}.origins": origins, f"sites.{SITE}.visitors.genesys_login": True}  # the mock can do it
+    loaded = load(shipped_config(), os.environ, flags)
     compiled = compiled_of(loaded)
     set_up_log(compiled)
     issuer = loaded.config.sites[SITE].visitors.issuers[0]

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from gateway.app.explain import Explanation, Question, explain
+from gateway.app.handover import compiled_of
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import config_option, load_config, output_option, print_json
-from gateway.cli.serve import compiled_of
 from gateway.config import genesys
 
 

@@ -109,7 +109,7 @@ class Admin:
 
     async def readyz(self, request: web.Request) -> web.Response:
         """200 when traffic may come; with ?verbose each check on its own line."""
-        found = {name: await check() for name, check in self._parts.checks.items()}
+        found = await self.readiness()
         if self._parts.is_draining():
             found["drain"] = "the node is shutting down"
         ready = not any(found.values())
@@ -122,6 +122,14 @@ class Admin:
             else "not ready"
         )
         return web.Response(status=200 if ready else 503, text=text + "\n")
+
+    async def readiness(self) -> dict[str, str | None]:
+        """Why each dependency is not ready, None where it is."""
+        return {name: await check() for name, check in self._parts.checks.items()}
+
+    async def newest(self, count: int) -> Sequence[Mapping[str, object]]:
+        """The newest audit records, oldest first."""
+        return self._parts.tail(count)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The exposition, in OpenMetrics where the scraper asks for it."""
@@ -139,7 +147,7 @@ class Admin:
         asked = request.query.get("n", str(TAIL_DEFAULT))
         if not asked.isdecimal():
             return web.Response(status=400, text="n must be a whole number\n")
-        found = self._parts.tail(min(int(asked), TAIL_MOST))
+        found = await self.newest(min(int(asked), TAIL_MOST))
         if request.query.get("format") == "jsonl":
             lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in found)
             return web.Response(body=lines, headers={"Content-Type": "application/x-ndjson"})

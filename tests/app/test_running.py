@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.gateway import Surroundings
-from gateway.app.running import Running, checksum, node_name, reload, running, serve
+from gateway.app.running import Running, checksum, reload, running, serve
 from gateway.config.compile import Compiled
 from gateway.errors import ConfigFault
 from tests.stack import compiled, mock_flags, whole_stack
@@ -106,7 +106,3 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 def test_the_checksum_tells_configurations_apart() -> None:
     assert checksum(compiled({})) == checksum(compiled({}))
     assert checksum(compiled({})) != checksum(compiled({"sites.shop.locale": "de"}))
-
-
-def test_a_nodes_name_may_stand_in_a_file_name() -> None:
-    assert all(c.isalnum() or c == "-" for c in node_name())
