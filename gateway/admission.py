@@ -85,15 +85,22 @@ class Admissions:
         self._clock = clock
 
     async def come(
-        self, site: str, handle: str | None, token: str | None, issuer: str | None, trail: Trail
+        self,
+        site: str,
+        handle: str | None,
+        token: str | None,
+        issuer: str | None,
+        trail: Trail,
+        proof_key: str | None = None,
     ) -> Admission:
-        """Open, renew, upgrade or replace a session. `handle`: the one that came along; `token`: the visitor's proof.
+        """Open, renew, upgrade or replace a session. `handle`: the one that came along; `token`: the visitor's proof;
+        `proof_key`: the browser's key that was shown to be held.
 
-        Raises Refusal: VISITOR_*, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE, AUDIT_UNAVAILABLE.
+        Raises Refusal: VISITOR_*, DPOP_*, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE, AUDIT_UNAVAILABLE.
         """
         desk = self._desks(site)
         visitor, failed = await self._visitor(desk, token, issuer, trail)
-        admission = await self._guestbook.admit(desk.book, handle, _person(visitor), failed)
+        admission = await self._guestbook.admit(desk.book, handle, _person(visitor), failed, proof_key)
         if failed is not None:
             self._gate.refused(failed, trail)  # on record, though the visitor goes on as nobody
         trail.issuer = visitor.kind if visitor is not None else admission.session.issuer or "anonymous"

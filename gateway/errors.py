@@ -262,6 +262,23 @@ PLATFORM_TOKEN = _reason(
     "The bearer is not one of the gateway's handles; a Genesys OAuth token never identifies a guest.",
     "Send the session_token that the gateway issued; the gateway adds Genesys' credential itself.", "invalid_token",
 )  # fmt: skip
+DPOP_MISSING = _reason(
+    "dpop.missing", 401, "Proof of possession missing",
+    "The session is bound to a key of the visitor's browser, and the call came without a proof by that key.",
+    "Send the DPoP header (RFC 9449) with Authorization: DPoP and the session_token; the gateway's script does.",
+    "invalid_dpop_proof",
+)  # fmt: skip
+DPOP_INVALID = _reason(
+    "dpop.invalid", 401, "Proof of possession not valid",
+    "The DPoP proof is malformed, of another key or call, or older than a minute.",
+    "Make a fresh proof for each call: htm, htu, iat, jti, ath, signed with ES256 by the session's key.",
+    "invalid_dpop_proof",
+)  # fmt: skip
+DPOP_REPLAYED = _reason(
+    "dpop.replayed", 401, "Proof of possession already used",
+    "The same DPoP proof came before.",
+    "Make a fresh proof, with its own jti, for each call.", "invalid_dpop_proof",
+)  # fmt: skip
 TICKET_INVALID = _reason(
     "ticket.invalid", 403, "Ticket not valid",
     "The WebSocket ticket is unknown, was used before, or belongs to another site.",

@@ -16,6 +16,7 @@ import orjson
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy import guests, handles
+from gateway.policy.dpop import check_binding
 from gateway.policy.guests import Act, GuestSession, Person, SessionRules
 from gateway.policy.handles import HandleKind
 from gateway.policy.subjects import IdKey, SubjectRules, anonymous_id, person_key, visitor_id
@@ -45,7 +46,8 @@ class SiteBook:
     """What the guestbook must know of a site. `anonymous`: visitors without proof may open sessions.
 
     `step_up`: signing in keeps the conversation. `genesys_login`: verified visitors sign in at Genesys too.
-    `lookup_s`: how long `who_is` can tell whom a guest id stands for; 0: never.
+    `lookup_s`: how long `who_is` can tell whom a guest id stands for; 0: never. `dpop`: new sessions are bound to a key
+    of the browser.
     """
 
     name: str
@@ -56,6 +58,7 @@ class SiteBook:
     step_up: bool = True
     genesys_login: bool = False
     lookup_s: float = 0.0
+    dpop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,29 +150,35 @@ class Guestbook:
     # --- the calls of /session ----------------------------------------------------------------------------------
 
     async def admit(
-        self, site: SiteBook, handle: str | None, person: Person | None, failed: Refusal | None = None
+        self,
+        site: SiteBook,
+        handle: str | None,
+        person: Person | None,
+        failed: Refusal | None = None,
+        proof_key: str | None = None,
     ) -> Admission:
         """Open, renew, upgrade or replace a session, as `guests.MOVES` says, and give out a fresh handle.
 
         `handle`: the one that came along; a dead one counts as none. `failed`: why the proof that came along did not
         hold, at a site whose visitors then go on as nobody; a verified session never does, and gets the refusal itself.
-        Raises Refusal: VISITOR_MISSING where the site wants a proof, STORE_UNAVAILABLE, `failed`, and those of a word
-        that is no session handle at all.
+        `proof_key`: of the browser's key that was shown to be held. Raises Refusal: VISITOR_MISSING where the site
+        wants a proof, DPOP_*, STORE_UNAVAILABLE, `failed`, and those of a word that is no session handle at all.
         """
         for _ in range(_WRITES):
             now = self._clock()
             entry = await self._entry_if_alive(handle, site.name)
             session = None if entry is None else entry.session
+            check_binding(None if session is None else session.proof_key, proof_key, required=site.dpop)
             act, _state = guests.next_move(session, person, now, proof_failed=failed is not None, step_up=site.step_up)
             if act is Act.REFUSE and failed is not None:
                 raise failed
             if act is Act.OPEN or entry is None or session is None:
                 if person is None and not site.anonymous:
                     raise Refusal(errors.VISITOR_MISSING)
-                return await self._give_handle(await self._open(site, person), site, Act.OPEN, None)
+                return await self._give_handle(await self._open(site, person, proof_key), site, Act.OPEN, None)
             if act is Act.REPLACE:
                 await self.end_session(session)
-                return await self._give_handle(await self._open(site, person), site, act, session)
+                return await self._give_handle(await self._open(site, person, proof_key), site, act, session)
             changed = entry if person is None else await self._rewrite(entry, site, act, person)
             if changed is not None:
                 return await self._give_handle(changed, site, act, None)
@@ -291,7 +300,7 @@ class Guestbook:
                 return None
             raise
 
-    async def _open(self, site: SiteBook, person: Person | None) -> Entry:
+    async def _open(self, site: SiteBook, person: Person | None, proof_key: str | None) -> Entry:
         now = self._clock()
         session_id = self._entropy(16).hex()
         signs_in = person is not None and site.genesys_login
@@ -305,6 +314,7 @@ class Guestbook:
             person=person,
             rules=site.rules,
             now=now,
+            proof_key=proof_key if site.dpop else None,
         )
         record = SessionRecord(session, 1, now)
         raw = seal_session(record, self._sealer)

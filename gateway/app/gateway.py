@@ -164,7 +164,7 @@ class Gateway:
 
     def _make_front(self, sockets: SocketRelay) -> Front:
         clock = self.surroundings.clock
-        callers = Callers(self.guestbook, lambda: self.backends, self.throttle, clock)
+        callers = Callers(self.guestbook, lambda: self.backends, self.throttle, self.store, clock)
         sessions = Sessions(
             self.admissions, self.guestbook, callers, self.gate, clock,
             sets_cookie=lambda: self.compiled.config.oidc.session_cookie,

@@ -94,6 +94,7 @@ def _desk(compiled: Compiled, site: CompiledSite) -> SiteDesk:
             step_up=site.step_up,
             genesys_login=site.genesys_login,
             lookup_s=site.lookup_s,
+            dpop=site.dpop,
         ),
         issuers=site.issuers,
         on_failure="anonymous" if site.anonymous_on_failure else "refuse",

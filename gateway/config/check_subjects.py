@@ -20,6 +20,11 @@ def check_subjects(config: Config, sources: Sources) -> Iterator[Finding]:
         key = f"sites.{name}.visitors"
         yield from _check_subject(f"{key}.subject", site, sources)
         yield from _check_login(f"{key}.genesys_login", name, site, config)
+        if site.session.dpop == "required" and site.visitors.anonymous_socket:
+            yield error(
+                f"sites.{name}.session.dpop", "is required, and visitors.anonymous_socket admits sockets without proof",
+                "Take one of the two away.",
+            )  # fmt: skip
 
 
 def _check_subject(key: str, site: Site, sources: Sources) -> Iterator[Finding]:

@@ -37,6 +37,8 @@ class GuestSession:
     upstream_token: str = field(repr=False)
     display_name: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
+    proof_key: str | None = None
+    """Thumbprint of the browser's key that each use of a handle must be proved with (policy/dpop.py); None: of none."""
 
 
 class State(Enum):
@@ -175,6 +177,7 @@ def open_session(
     person: Person | None,
     rules: SessionRules,
     now: float,
+    proof_key: str | None = None,
 ) -> GuestSession:
     """A new session; `session_id` is fresh and random, `guest` and `token` are made by the functions below."""
     return GuestSession(
@@ -192,6 +195,7 @@ def open_session(
         upstream_token=token,
         display_name=person.display_name if person else None,
         email=person.email if person else None,
+        proof_key=proof_key,
     )
 
 

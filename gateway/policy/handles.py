@@ -38,7 +38,7 @@ _SPOILT: Final[dict[HandleKind, Reason]] = {
     HandleKind.BACKEND: errors.BACKEND_INVALID,
 }
 """The reason for a word that has our prefix but is no handle; SESSION_INVALID for kinds not named."""
-_BEARER: Final = re.compile(r"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_BEARER: Final = re.compile(r"(?:bearer|dpop) ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
 def mint(kind: HandleKind, entropy: bytes) -> str:
@@ -75,7 +75,7 @@ def expect(text: str, kind: HandleKind) -> str:
 
 
 def bearer_of(authorization: str | None) -> str | None:
-    """The credential of an `Authorization: Bearer` header, or None without a header.
+    """The credential of an `Authorization: Bearer` (or DPoP, RFC 9449) header, or None without a header.
 
     The scheme is compared without case (the mobile SDK writes `bearer`). Raises Refusal(HEADER_INVALID) for any
     other scheme or form.

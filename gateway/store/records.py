@@ -53,6 +53,7 @@ def seal_session(record: SessionRecord, sealer: Sealer) -> bytes:
             "last_used_at": session.last_used_at,
             "expires_at": session.expires_at,
             "idle_s": session.idle_s,
+            "proof_key": session.proof_key,
             "generation": record.generation,
             "bound_at": record.bound_at,
         }

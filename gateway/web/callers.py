@@ -12,9 +12,11 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.guestbook import Guestbook
 from gateway.policy.decision import Caller, Guest, Nobody
+from gateway.policy.dpop import REMEMBER_S, check_binding, check_proof
 from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind, bearer_of, kind_of
 from gateway.provider.backends import Backends
+from gateway.store.base import Store
 from gateway.web.exchange import Exchange
 from gateway.web.throttle import Throttle
 
@@ -25,19 +27,25 @@ class Callers:
     """Finds out who is calling."""
 
     def __init__(
-        self, guestbook: Guestbook, backends: Callable[[], Backends], throttle: Throttle, clock: Callable[[], float]
+        self,
+        guestbook: Guestbook,
+        backends: Callable[[], Backends],
+        throttle: Throttle,
+        store: Store,
+        clock: Callable[[], float],
     ) -> None:
         """`backends`: the registry of the configuration in force."""
         self._guestbook = guestbook
         self._backends = backends
         self._throttle = throttle
+        self._store = store
         self._clock = clock
 
     async def identify(self, exchange: Exchange) -> Caller:
         """The caller of a proxied call.
 
         Raises Refusal: HEADER_INVALID, SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN,
-        BACKEND_INVALID, RATE_LIMITED, STORE_UNAVAILABLE.
+        BACKEND_INVALID, RATE_LIMITED, DPOP_*, STORE_UNAVAILABLE.
         """
         bearer = bearer_of(exchange.request.headers.get("Authorization"))
         if bearer is None:
@@ -63,12 +71,42 @@ class Callers:
         else:
             session = self._guestbook.recall(bearer, site) or await self._guestbook.session_of(bearer, site)
             guest = Guest(session)
+        if guest.session.proof_key is not None:
+            await self._check_holder(exchange, guest.session, bearer)
         self._throttle.admit_guest(exchange, guest.session.id)
         return guest
 
     async def session_of(self, exchange: Exchange, handle: str) -> GuestSession:
-        """The session of a handle that came with this request. Raises Refusal as `Guestbook.session_of`."""
-        return await self._guestbook.session_of(handle, exchange.rules.name)
+        """The session of a handle that came with this request. Raises Refusal as `Guestbook.session_of`, and DPOP_*."""
+        session = await self._guestbook.session_of(handle, exchange.rules.name)
+        if session.proof_key is not None:
+            await self._check_holder(exchange, session, handle)
+        return session
+
+    async def proof_key(self, exchange: Exchange, handle: str | None) -> str | None:
+        """The thumbprint of the key that the DPoP header proves; None without the header.
+
+        Raises Refusal: DPOP_INVALID, DPOP_REPLAYED, STORE_UNAVAILABLE.
+        """
+        headers = exchange.request.headers
+        sent = headers.getall("DPoP", ())
+        if not sent:
+            return None
+        if len(sent) > 1:
+            raise Refusal(errors.DPOP_INVALID, "the DPoP header stands more than once")
+        proof = check_proof(
+            sent[0], method=exchange.request.method, host=headers.get("Host", ""), path=exchange.target.path,
+            handle=handle, now=self._clock(),
+        )  # fmt: skip
+        if not await self._store.claim("dpop", proof.replay_key, REMEMBER_S):
+            raise Refusal(errors.DPOP_REPLAYED)
+        return proof.thumbprint
+
+    async def _check_holder(self, exchange: Exchange, session: GuestSession, handle: str) -> None:
+        """RFC 9449 section 7.1: a bound handle as a Bearer, or without proof by its key, is worth nothing."""
+        if exchange.request.headers.get("Authorization", "")[:5].lower() != "dpop ":
+            raise Refusal(errors.DPOP_MISSING)
+        check_binding(session.proof_key, await self.proof_key(exchange, handle), required=True)
 
     def session_handle(self, exchange: Exchange) -> str | None:
         """The session handle that came along, unchecked; None without a bearer. Raises Refusal(HANDLE_WRONG_KIND)."""

@@ -85,7 +85,11 @@ class OAuth:
         session_id = ""
         if token is not None:
             issuer = text_member(members, "issuer", 64)
-            session_id = (await self._admissions.come(site.name, handle, token, issuer, trail)).session.id
+            session_id = (
+                await self._admissions.come(
+                    site.name, handle, token, issuer, trail, await self._callers.proof_key(exchange, handle)
+                )
+            ).session.id
         elif handle is not None:
             session = await self._callers.session_of(exchange, handle)
             trail.caller = Guest(session)

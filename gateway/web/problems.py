@@ -83,5 +83,6 @@ def _answer(
     if refusal.retry_after_s is not None:
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     if refusal.status == web.HTTPUnauthorized.status_code:
-        answer.headers["WWW-Authenticate"] = f'Bearer realm="gateway", error="{refusal.reason.oauth}"'
+        scheme = 'DPoP algs="ES256",' if refusal.code.startswith("dpop.") else 'Bearer realm="gateway",'
+        answer.headers["WWW-Authenticate"] = f'{scheme} error="{refusal.reason.oauth}"'
     return answer

@@ -55,12 +55,14 @@ class Sessions:
         asked = await exchange.json_object(MAX_BODY_BYTES)
         refuse_unknown(asked, SESSION_MEMBERS)
         site = exchange.rules
+        handle = self._callers.session_handle(exchange)
         admission = await self._admissions.come(
             site.name,
-            self._callers.session_handle(exchange),
+            handle,
             text_member(asked, "visitor_token", MAX_TOKEN_CHARS),
             text_member(asked, "issuer", 64),
             exchange.trail,
+            await self._callers.proof_key(exchange, handle),
         )
         answer: dict[str, object] = {
             "session_token": admission.handle,
@@ -71,6 +73,8 @@ class Sessions:
             "mode": site.mode,
             "deployment_id": site.deployment_id,
         }
+        if admission.session.proof_key is not None:
+            answer["token_type"] = "DPoP"
         headers = None
         if self._sets_cookie() and admission.session.verified:
             headers = {"Set-Cookie": _cookie(admission.handle, round(admission.handle_expires_at - self._clock()))}
@@ -80,6 +84,11 @@ class Sessions:
         handle = self._callers.session_handle(exchange)
         if handle is None:
             raise Refusal(errors.SESSION_MISSING)
+        try:
+            await self._callers.session_of(exchange, handle)  # who has not the key of a bound session may not end it
+        except Refusal as refusal:
+            if refusal.reason not in (errors.SESSION_INVALID, errors.SESSION_EXPIRED):
+                raise
         await self._admissions.leave(exchange.rules.name, handle, exchange.trail)
         return exchange.answer(204, headers={"Set-Cookie": _cookie("", 0)} if self._sets_cookie() else None)
 
