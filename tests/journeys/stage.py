@@ -159,6 +159,7 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
             "server.drain_s": 1.0,
             "admin.listen": f"127.0.0.1:{admin}",
             "sites.shop.origins": [shop.url],
+            "sites.shop.visitors.genesys_login": True,  # as the demo has it
             "oidc.clients.genesys.redirect_uris": [f"{shop.url}/"],
             **{f"orgs.acme.endpoints.{name}": getattr(ends, name) for name in ("login", "api", "cdn", "apps")},
             "orgs.acme.endpoints.webmessaging": ends.webmessaging,

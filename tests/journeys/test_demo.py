@@ -42,6 +42,9 @@ async def test_signing_in_keeps_the_conversation_and_shows_the_agent_a_verified_
         after = stage.conversation().custom_attributes
         assert (before["gateway.verified"], after["gateway.verified"]) == ("false", "true")
         assert after["gateway.guest"] != before["gateway.guest"]
+        at_genesys = stage.mock.world.sessions[stage.conversation().session_id]
+        assert at_genesys.verified
+        assert at_genesys.subject == after["gateway.guest"]  # signed in there too, under the gateway's own pseudonym
         assert "customer-1815" not in str(after)
         assert "ada@shop.example" not in str(after)
         assert stage.guest_texts() == ["Hello", "Now it is me"]
