@@ -52,8 +52,10 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
         _put(data, where, value)
         origins[where] = "flag"
     config = _validate(data, list(overrides.faults))
+    inside = _inside(origins)
     provenance = {
-        shape.written(where): _origin_of(where, origins) for where, _ in shape.leaves(config.model_dump(mode="python"))
+        shape.written(where): _origin_of(where, origins, inside)
+        for where, _ in shape.leaves(config.model_dump(mode="python"))
     }
     directory = path.resolve().parent if path is not None else Path.cwd()
     return Loaded(config, provenance, overrides.warnings, path, directory)
@@ -116,10 +118,23 @@ def _validate(data: dict[str, Any], found: list[tuple[str, str]]) -> Config:
     return config
 
 
-def _origin_of(path: shape.Path, origins: Mapping[shape.Path, str]) -> str:
+def _origin_of(
+    path: shape.Path, origins: Mapping[shape.Path, str], inside: Mapping[shape.Path, frozenset[str]]
+) -> str:
     """Who set the value: the nearest of the path itself, something above it, or something inside it."""
     for length in range(len(path), 0, -1):
         if path[:length] in origins:
             return origins[path[:length]]
-    inside = {origin for where, origin in origins.items() if where[: len(path)] == path}
-    return inside.pop() if len(inside) == 1 else "default"
+    found = inside.get(path, frozenset())
+    return next(iter(found)) if len(found) == 1 else "default"
+
+
+def _inside(origins: Mapping[shape.Path, str]) -> dict[shape.Path, frozenset[str]]:
+    """Who set anything below each path."""
+    found: dict[shape.Path, frozenset[str]] = {}
+    for where, origin in origins.items():
+        for length in range(len(where) + 1):
+            known = found.get(where[:length], frozenset())
+            if origin not in known:
+                found[where[:length]] = known | {origin}
+    return found
