@@ -1,0 +1,1 @@
+"""What an operator runs and watches the gateway with. Nothing here is part of the installed package."""

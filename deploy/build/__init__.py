@@ -1,0 +1,1 @@
+"""Builders of the dashboards, alerts, recording rules and runbook. `python -m deploy.build` writes them."""
