@@ -1,6 +1,6 @@
 """What pages load: the init script of each site, and immutable payloads under names that hold their hash.
 
-Everything is read, hashed and compressed once, at start; a request only picks bytes. The rule: nothing of a request
+Everything is read and hashed once, at start, and compressed once, when first asked for; a request only picks bytes. The rule: nothing of a request
 ever gets into a script, so that one cached copy is right for everybody (no cache poisoning, no reflection).
 """
 
@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,8 @@ MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
 }
 HASH_CHARS: Final = 16
+COMPRESSED_KEPT: Final = 4_096
+"""Compressed forms that are kept: one per site and payload, whatever is asked for."""
 _IMPORT: Final = re.compile(rb"""(\bfrom\s*["']\./|\bimport\(?\s*["']\./)([a-z0-9_-]+\.js)(["'])""")
 """A static or dynamic import of a neighbour: the file name stands between a quote and `./`."""
 _ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -47,11 +50,19 @@ class Asset:
     """One representation set: the bytes plain, gzipped and by brotli, with validators and the SRI digest."""
 
     body: bytes
-    gzip: bytes
-    brotli: bytes
     etag: str
     media_type: str
     integrity: str
+
+    @property
+    def gzip(self) -> bytes:
+        """The bytes gzipped, once: when first asked for, so that a start does not wait for what nobody may want."""
+        return _gzipped(self.body)
+
+    @property
+    def brotli(self) -> bytes:
+        """The bytes by brotli, once, as above."""
+        return _by_brotli(self.body)
 
     def encoded(self, accept_encoding: str) -> tuple[bytes, str | None]:
         """The smallest representation that the Accept-Encoding header admits, and its Content-Encoding."""
@@ -74,14 +85,22 @@ def _codings(accept_encoding: str) -> set[str]:
     return found
 
 
+@lru_cache(maxsize=COMPRESSED_KEPT)
+def _gzipped(body: bytes) -> bytes:
+    return gzip.compress(body, 9, mtime=0)
+
+
+@lru_cache(maxsize=COMPRESSED_KEPT)
+def _by_brotli(body: bytes) -> bytes:
+    return brotli.compress(body, quality=11)
+
+
 def make_asset(body: bytes, media_type: str) -> Asset:
-    """Hash and compress once."""
+    """Hash once."""
     digest = hashlib.sha256(body).hexdigest()
     sri = base64.b64encode(hashlib.sha384(body).digest()).decode()
     return Asset(
         body=body,
-        gzip=gzip.compress(body, 9, mtime=0),
-        brotli=brotli.compress(body, quality=11),
         etag=f'"{digest[:32]}"',
         media_type=media_type,
         integrity=f"sha384-{sri}",
