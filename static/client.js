@@ -6,6 +6,7 @@
 import { Connection } from "./connection.js";
 import { Events } from "./events.js";
 import { watchPage } from "./page.js";
+import { Possession } from "./possession.js";
 import * as rules from "./rules.js";
 import { Keep, Problem, Session } from "./session.js";
 import { Pace, Thread } from "./thread.js";
@@ -29,19 +30,19 @@ export class Client {
   files = null;
 
   /** `base` is the address of the site at the gateway; `timing` and `random` replace the defaults in tests. */
-  constructor({ base, site, deploymentId, timing = {}, random = Math.random, debug = () => {} }) {
+  constructor({ base, site, deploymentId, dpop = false, timing = {}, random = Math.random, debug = () => {} }) {
     this.#base = base;
     this.#deploymentId = deploymentId;
     this.#timing = { ...rules.TIMING, ...timing };
     this.#random = random;
     this.#debug = debug;
     this.#keep = new Keep(site);
-    this.#session = new Session({ base, keep: this.#keep, changed: (guest, due) => this.#guestChanged(guest, due) });
+    const changed = (guest, due) => this.#guestChanged(guest, due);
+    this.#session = new Session({ base, keep: this.#keep, changed, possession: dpop ? new Possession(site) : null });
     this.#watchPage();
   }
 
-  get guest() { return this.#session.guest; }
-  get messages() { return this.#thread.messages; }
+  get guest() { return this.#session.guest; } get messages() { return this.#thread.messages; }
   get draft() { return this.#keep.get("draft") ?? ""; }
   set draft(text) { this.#keep.put({ draft: text }); }
 

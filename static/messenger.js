@@ -1,6 +1,7 @@
 /**
  * The stock Genesys Messenger on the page: their bootstrap as documented, their script from their host, our sign-in.
- * widget.js loads this file in mode "messenger" only; messenger-events.js says what their events mean.
+ * widget.js loads this file in mode "messenger" only; messenger-events.js says what their events mean, sign-in.js
+ * who the visitor is.
  * Rule kept: nothing of Genesys is re-hosted, and a Messenger that stays silent is reported with its likely cause.
  */
 
@@ -39,42 +40,6 @@ function loadTheirScript(url, nonce, failed) {
   const only = { createScriptURL: (asked) => (asked === url ? asked : null) };
   script.src = window.trustedTypes ? window.trustedTypes.createPolicy("gateway", only).createScriptURL(url) : url;
   document.head.append(script);
-}
-
-// https://developer.genesys.cloud/commdigital/digital/webmessaging/messengersdk/SDKCommandsEvents/authProviderPlugin
-/** The plugin through which Genesys asks for the visitor's code, again and again: each answer is a fresh one. */
-function provideSignIn({ base, fail }) {
-  const state = { proof: null, plugin: null };
-  state.authCode = async () => {
-    if (!state.proof) throw problem("visitor.not_signed_in", "No visitor is signed in on this page.");
-    const body = JSON.stringify({ visitor_token: await state.proof() });
-    const headers = { "content-type": "application/json" };
-    const answer = await fetch(`${base}/auth-code`, { method: "POST", headers, credentials: "omit", body })
-      .catch(() => { throw problem("gateway.unreachable", "The gateway could not be reached."); });
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) return told;
-    const more = { status: answer.status, requestId: told.request_id };
-    throw problem(told.code ?? `http.${answer.status}`, told.detail ?? "", more);
-  };
-  const give = (request) => state.authCode().then((code) => request.resolve(code), (why) => {
-    if (state.proof) fail({ ...why, detail: why.message });
-    request.reject(why.code);
-  });
-  genesys("registerPlugin", "AuthProvider", (plugin) => {
-    state.plugin = plugin;
-    for (const name of ["getAuthCode", "reAuthenticate"]) plugin.registerCommand(name, give);
-    plugin.ready();
-  });
-  return state;
-}
-
-/** A token, a function that returns one, or Zendesk's `(give) => give(jwt)`, as one kind of function. */
-function asProof(given) {
-  if (typeof given === "string") return () => given;
-  return () => new Promise((done, failed) => {
-    const now = given(done);
-    if (now !== undefined) Promise.resolve(now).then(done, failed);
-  });
 }
 
 /** What rides on the next message; Genesys refuses the message when it is too much. */
@@ -119,19 +84,14 @@ function verbsOf({ login, state, debug }) {
     hide: () => lenient("Messenger.close").then(() => lenient("Launcher.hide")),
     async signIn(given) {
       if (!login) throw problem("visitor.sign_in_off", "This site has no sign-in set up at the gateway.");
-      const before = login.proof;
-      login.proof = asProof(given);
-      const code = await login.authCode().catch((why) => { login.proof = before; throw why; });
-      login.plugin?.publish("signedIn", code);
-      await lenient("Auth.getTokens");
+      await login.signIn(given, state.live);
     },
-    signOut: () => { if (login) login.proof = null; return lenient("Auth.logout"); },
+    signOut: () => (login ? login.signOut() : lenient("Auth.logout")),
     setContext: contextOf(),
     send: (text) => begun().then(() => command("MessagingService.sendMessage", { message: text })),
     end: () => command("MessagingService.clearConversation").catch(() => lenient("Messenger.close")),
     async reset() {
-      if (login) login.proof = null;
-      await lenient("Auth.logout");
+      await (login ? login.signOut() : lenient("Auth.logout"));
       await lenient("MessagingService.clearConversation");
     },
     isOpen: () => state.open,
@@ -146,9 +106,11 @@ function verbsOf({ login, state, debug }) {
 /** Start Messenger; resolves, once it is there, to the verbs that widget.js uses. Rejects with `{code, message}`. */
 export async function start({ settings, base, nonce, preload, emit, fail, debug, lost, before = {} }) {
   preload(PARTS);
-  const { follow } = await import("./messenger-events.js").catch(() => { throw lost("a part of the chat"); });
+  const parts = Promise.all([import("./messenger-events.js"), import("./sign-in.js")]);
+  const [{ follow }, { provideSignIn }] = await parts.catch(() => { throw lost("a part of the chat"); });
   queueCalls(settings);
-  const login = settings.signIn ? provideSignIn({ base, fail }) : null;
+  const { site, dpop } = settings;
+  const login = settings.signIn ? provideSignIn({ base, site, dpop, fail, genesys, command, debug }) : null;
   const state = follow((event, heard) => genesys("subscribe", event, heard), emit);
   const verbs = verbsOf({ login, state, debug });
   restyle(before);

@@ -26,7 +26,9 @@ export async function start({ settings, base, data, preload, emit, fail, debug, 
   preload(PARTS);
   const parts = Promise.all([import("./client.js"), import("./panel.js")]);
   const [{ Client }, { mount }] = await parts.catch(() => { throw lost("a part of the chat"); });
-  const client = new Client({ base, site: settings.site, deploymentId: settings.deploymentId, debug });
+  const client = new Client({
+    base, site: settings.site, deploymentId: settings.deploymentId, dpop: settings.dpop, debug,
+  });
   const own = { locale: settings.locale ?? (document.documentElement.lang || navigator.language) };
   const life = watch(client, emit);
   const place = (locale, look) => {

@@ -87,10 +87,15 @@ export class Session {
   #proof = null;
   #opening = null;
   #timer = 0;
+  #possession;
 
-  /** `changed(guest, due)` is called with the new guest or null; `due` is true when the time to renew has come. */
-  constructor({ base, keep, changed }) {
+  /**
+   * `changed(guest, due)` is called with the new guest or null; `due` is true when the time to renew has come.
+   * `possession` proves the browser's key with each call, where the site asks for it.
+   */
+  constructor({ base, keep, changed, possession = null }) {
     this.#base = base;
+    this.#possession = possession;
     this.#keep = keep;
     this.#changed = changed;
     this.#grant = keep.get("grant") ?? null;
@@ -103,7 +108,8 @@ export class Session {
   /** Call the gateway; resolves to the JSON answer or null. Rejects with Problem only. */
   async call(method, path, { bearer, body } = {}) {
     const headers = {};
-    if (bearer) headers.authorization = `Bearer ${bearer}`;
+    if (bearer) headers.authorization = `${this.#possession ? "DPoP" : "Bearer"} ${bearer}`;
+    if (this.#possession) headers.dpop = await this.#possession.proof(method, this.#base + path, bearer);
     if (body) headers["content-type"] = "application/json";
     let answer;
     try {

@@ -41,6 +41,7 @@ def script_settings(compiled: Compiled, site_name: str, assets: Assets) -> Mappi
         "payloads": {name: payloads[name] for name in loaded},
         "locale": site.locale,
         "signIn": bool(site.issuers),
+        "dpop": site.dpop,
         "debug": site.debug,
         "zendesk": zendesk.model_dump(include={"fields", "departments"}) if zendesk.calls else None,
         "migration": _split(migration) if runs_both else None,

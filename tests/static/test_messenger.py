@@ -95,7 +95,7 @@ async def test_their_question_for_a_code_is_answered_with_a_fresh_one_each_time(
     first, second = await visit.run(ASK_CODE), await visit.run(ASK_CODE)
     assert first[0] == second[0] == "resolved"
     assert first[1]["authCode"] != second[1]["authCode"]
-    assert {call["visitor_token"] for call in visit.gateway.asked("auth-code")} == {"ada.jwt"}
+    assert {call["visitor_token"] for call in visit.gateway.asked("session")} == {"ada.jwt"}
 
 
 async def test_nobody_signed_in_means_no_code_and_no_call(visit: Visit) -> None:
@@ -107,7 +107,7 @@ async def test_nobody_signed_in_means_no_code_and_no_call(visit: Visit) -> None:
 
 async def test_a_refused_proof_is_told_and_forgotten(visit: Visit) -> None:
     await start(visit)
-    visit.gateway.refuse("auth-code", 401, "visitor.expired")
+    visit.gateway.refuse("session", 401, "visitor.expired", times=2)
     result = await visit.run("return await window.gateway.signIn('old.jwt');")
     assert (result["ok"], result["code"], result["requestId"]) == (False, "visitor.expired", "req-test-1")
     assert await visit.run(ASK_CODE) == ["rejected", "visitor.not_signed_in"]
