@@ -69,7 +69,7 @@ SECTIONS = (
         "Named by their content, so they never change; the script loads them with their digests.",
         (
             Step(
-                "PAYLOAD=$(curl -s $GATEWAY/sites/shop/widget.js | grep -o '/static/client[^\"]*' | head -1)",
+                "PAYLOAD=$(curl -s $GATEWAY/sites/shop/widget.js | grep -o '/static/[^\"]*' | head -1)",
                 sets="PAYLOAD",
             ),
             Step(f'{HEADERS} -H "$PAGE" $GATEWAY$PAYLOAD'),
@@ -273,6 +273,31 @@ $ PAGE='Origin: http://127.0.0.1:8088'
 ```
 """
 
+CLOSING = """
+## The official SDK as a backend
+
+Nothing changes but host, id and key (`tests/journeys/test_sdk.py` runs this against the mock):
+
+```python
+import PureCloudPlatformClientV2 as Genesys
+
+client = Genesys.ApiClient()
+client.set_gateway("127.0.0.1", "http", 8080, "login", "sites/shop")  # or Genesys.ApiClient(host="http://127.0.0.1:8080")
+client.get_client_credentials_token("5e41ce00-0000-4000-8000-0000000000aa", "demo-backend-key-never-use-it-elsewhere")
+print(Genesys.RoutingApi(client).get_routing_queue_estimatedwaittime("d0000000-0000-4000-8000-000000000001"))
+```
+
+It logs in at `{path_params_login}/oauth/token`, fetches no new token by itself when a handle has expired (call
+`get_client_credentials_token` again on 401), and starts a thread that watches `~/.genesyscloudpython/config`.
+
+## When the gateway goes away in mid chat
+
+When the gateway is stopped and started again, the visitor reads "Reconnecting … your messages wait and will be sent.",
+what is typed meanwhile is marked "Waiting to be sent", and is sent once when the gateway is back; the thread stays on
+the page. As shipped, sessions are kept in memory (`[store] url = "memory://"`), so the client opens a new session by
+itself and the agent sees a second conversation. With Redis or Valkey as the store, session and conversation go on.
+"""
+
 
 async def run(command: str, variables: dict[str, str]) -> tuple[str, str]:
     """Run one command; what it wrote to stdout and to stderr."""
@@ -311,7 +336,7 @@ async def main() -> None:
             "PAGE": "Origin: http://127.0.0.1:8088",
         }
         parts = [await written(section, variables) for section in SECTIONS]
-    PAGE_MD.write_text(OPENING + "".join(parts), encoding="utf-8")
+    PAGE_MD.write_text(OPENING + "".join(parts) + CLOSING, encoding="utf-8")
 
 
 if __name__ == "__main__":
