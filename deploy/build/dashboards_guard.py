@@ -57,6 +57,10 @@ SECURITY = Dashboard(
             Panel("Until secrets end", "As far as it is known: [keys] ends, and the own certificate.", "s",
                   (Query("min by (secret) (gateway_secret_not_after_timestamp_seconds{$m}) - time()", "{{secret}}"),),
                   kind="stat", width=12, steps=(("red", None), ("orange", 604_800.0), ("green", 1_209_600.0))),
+            Panel("Replicas with other secrets", "Secrets that differ between replicas: a rotation left some out.",
+                  "short",
+                  (Query('count by (secret) (count_values by (secret) ("fp", gateway_secret_fingerprint{$m})) > 1 '
+                         "or vector(0)", "{{secret}}"),), kind="stat", width=12),
             Panel("Since secrets changed", "Secrets that changed while the gateway ran.", "s",
                   (Query("time() - max by (secret) (gateway_secret_last_rotation_timestamp_seconds{$m})",
                         "{{secret}}"),),

@@ -25,7 +25,7 @@ class Query:
     @property
     def text(self) -> str:
         """The expression as Grafana sends it, its own variables still in it."""
-        return self.expr.replace("$m", CHOSEN).replace("$i", "$__rate_interval")
+        return self.expr.replace("[$i]", "[$__rate_interval]").replace("$m", CHOSEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ def dashboard_json(board: Dashboard) -> dict[str, Any]:
         "schemaVersion": 36,
         "version": 1,
         "timezone": "browser",
+        "style": "dark",
+        "fiscalYearStartMonth": 0,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
         "templating": {"list": _variables()},
@@ -115,6 +117,9 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.says,
         "datasource": SOURCE,
         "gridPos": place,
+        "transparent": False,
+        "repeatDirection": "h",
+        "transformations": [],
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "options": _options(panel.kind),
         "targets": [
@@ -138,12 +143,22 @@ def _options(kind: Kind) -> dict[str, Any]:
     }
 
 
+_UNUSED = {
+    "id": "00000000-0000-0000-0000-000000000000",
+    "auto": False,
+    "auto_count": 30,
+    "auto_min": "10s",
+    "skipUrlSync": False,
+}
+"""What Grafana's types write of a variable in any case."""
+
+
 def _variables() -> list[dict[str, Any]]:
     def asked(name: str, label: str, query: str) -> dict[str, Any]:
         return {
-            "name": name, "label": label, "type": "query", "datasource": SOURCE, "query": query, "definition": query,
+            "name": name, "label": label, "type": "query", "datasource": SOURCE, "query": query,
             "refresh": 2, "sort": 1, "multi": True, "includeAll": True, "allValue": ".+", "hide": 0,
-            "current": {"selected": True, "text": "All", "value": "$__all"},
+            "current": {"selected": True, "text": "All", "value": "$__all"}, **_UNUSED,
         }  # fmt: skip
 
     return [
@@ -156,6 +171,7 @@ def _variables() -> list[dict[str, Any]]:
             "hide": 0,
             "multi": False,
             "includeAll": False,
+            **_UNUSED,
         },
         asked("job", "Job", "label_values(gateway_build_info, job)"),
         asked("instance", "Instance", 'label_values(gateway_build_info{job=~"$job"}, instance)'),

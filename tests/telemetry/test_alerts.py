@@ -1,4 +1,4 @@
-"""Alerts and objectives: valid for Prometheus, each fired and not fired, each with its page, all written by the tables."""
+"""Alerts and objectives: valid for Prometheus, each fired and not fired, each with its page, all made from tables."""
 
 from __future__ import annotations
 
