@@ -246,7 +246,7 @@ class Gateway:
             await self.sockets.drain(within_s)
 
     async def stop(self) -> None:
-        """Close everything, the audit log last."""
+        """Close everything, the audit log last but for the store, which witnesses its last checkpoint."""
         if self.sockets is not None:
             await self.sockets.close()
         await self.owners.close()
@@ -256,8 +256,10 @@ class Gateway:
         await self.token_watch.close()
         for leg in self._legs.values():
             await leg.close()
-        await self.store.close()
-        await self.audit.close()
+        try:
+            await self.audit.close()
+        finally:
+            await self.store.close()
 
     def _desk(self, site: str) -> SiteDesk:
         return self.rules.desks[site]

@@ -108,6 +108,7 @@ class Supervisor:
             compiled = await asyncio.to_thread(compiled_of, loaded)
         except (GatewayError, ValueError) as fault:
             await self.crew.reject(*words_of(fault))
+            log.info("config.kept_by_all")
             return False
         teach(REDACTOR, compiled)
         if not await self.crew.reload(loaded, worker_count(compiled.config.server.workers)):
