@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import re
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,7 +126,19 @@ def _load(line: bytes) -> Json | None:
 
 
 def _bytes(path: Path) -> bytes:
-    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        raise Bad("EDITED", 0, 0) from None
+
+
+def _readable(path: Path) -> bytes:
+    try:
+        return _bytes(path)
+    except Bad:
+        return b""
 
 
 def verify(directory: Path, keys: list[Key], anchors: list[str]) -> Outcome:
@@ -186,7 +199,7 @@ def _heads(
     given = [(note, True) for note in anchors]
     for segments in groups.values():
         for path in segments.values():
-            for line in _bytes(path).split(b"\n"):
+            for line in _readable(path).split(b"\n"):
                 record = _load(line) if b'"event.action":"audit.peers"' in line else None
                 given += [(note, False) for note in (record or {}).get("gateway.peers", [])]
     heads: dict[str, dict[int, bytes]] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gateway.observe.audit.compress import compress
 from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.ledger import validity
 from gateway.observe.audit.notes import FOREVER
@@ -50,6 +51,17 @@ def replace_line(path: Path, number: int, change: Callable[[bytes], bytes]) -> N
 def test_on_an_intact_log(tmp_path: Path) -> None:
     made = two_segments(tmp_path)
     assert agree(tmp_path, [note_of(made)]).verdict == "intact"
+
+
+def test_on_gzipped_segments_whole_and_damaged(tmp_path: Path) -> None:
+    made = two_segments(tmp_path)
+    assert len(compress(settings_for(tmp_path))) == 2
+    assert agree(tmp_path).verdict == "intact"
+    packed = made.segments[0].path
+    packed.write_bytes(packed.read_bytes()[:-30])
+    theirs = independent.verify(tmp_path, [independent.Key(key().vkey)], [])
+    assert theirs.verdict == verify([tmp_path], trusting()).verdict == "tampered"
+    assert theirs.tampering[made.writer][0] == "EDITED"
 
 
 @pytest.mark.parametrize("number", range(12))

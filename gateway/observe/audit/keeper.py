@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from gateway.observe.audit.anchors import Anchor, AnchorRefusedError, Heads, peers_of
+from gateway.observe.audit.compress import compress
 from gateway.observe.audit.keys import AuditKeyError
 from gateway.observe.audit.ledger import AuditWriteFailedError, Clock, Sealed, Written
 from gateway.observe.audit.prune import prune
@@ -22,8 +23,10 @@ from gateway.observe.metrics import Metrics
 
 _log: Final = logging.getLogger("gateway.audit")
 _ANCHOR_TIMEOUT_S: Final = 5.0
+_MAKING_RECORDS: Final = 4  # of the tasks: those that come first
 _CANCEL_AGAIN_S: Final = 0.25
 _RETENTION_INTERVAL_S: Final = 6 * 3_600.0
+_COMPRESS_INTERVAL_S: Final = 900.0
 _KINDS: Final = frozenset(
     ("EDITED", "GAP", "REORDERED", "SPLICED", "BAD_SIGNATURE", "KEY_OUT_OF_RANGE", "TRUNCATED", "MISSING", "FORKED")
 )
@@ -63,6 +66,7 @@ class Keeper:
             self._repeat(self._settings.peers_interval_s, self._witness_peers),
             self._repeat(self._settings.self_check_interval_s, self._self_check),
             self._repeat(_RETENTION_INTERVAL_S, self._retention),
+            self._repeat(_COMPRESS_INTERVAL_S, self._compress),
             *(latest.run(self._tell) for latest in self._anchors.values()),
             *(sink.run() for sink in self._sinks),
         ]
@@ -78,7 +82,7 @@ class Keeper:
 
     async def stop_tasks(self) -> None:
         """End the tasks that still make records; anchors and sinks go on until `close`."""
-        await _cancel(self._tasks[:4])
+        await _cancel(self._tasks[:_MAKING_RECORDS])
 
     async def close(self) -> None:
         """Tell every anchor the last checkpoint, give sinks a moment to empty, end all tasks."""
@@ -136,6 +140,15 @@ class Keeper:
             return
         if pruned.segments:
             _log.info("audit: %d segments were removed by retention", len(pruned.segments))
+
+    async def _compress(self) -> None:
+        """Gzip what is finished, where that is wanted."""
+        if not self._settings.gzip:
+            return
+        try:
+            await asyncio.to_thread(compress, self._settings)
+        except OSError as exc:
+            _log.error("audit: finished segments could not be gzipped (%s)", type(exc).__name__)
 
     async def _tell(self, anchor: Anchor, sealed: Sealed) -> None:
         try:

@@ -12,7 +12,7 @@ import orjson
 from gateway.observe.audit.chain import Position
 from gateway.observe.audit.findings import Finding
 from gateway.observe.audit.recovery import start_of
-from gateway.observe.audit.segments import SegmentFile, first_line
+from gateway.observe.audit.segments import DAMAGED, SegmentFile, first_line
 
 _FAULTS = frozenset(("fault", "unlinked"))
 
@@ -78,7 +78,7 @@ def _headers(segments: Sequence[SegmentFile], plan: Plan) -> list[tuple[SegmentF
         try:
             start = start_of(line.rstrip(b"\n"))
         except ValueError:
-            is_torn = not line.endswith(b"\n") and number == len(segments) - 1
+            is_torn = not line.endswith((b"\n", DAMAGED)) and number == len(segments) - 1
             kind = "TORN_TAIL" if is_torn else "EDITED"
             plan.findings.append(Finding(kind, segment.writer, "the first line is no whole header", segment.name, 1))
             continue

@@ -21,7 +21,7 @@ from gateway.observe.audit.plan import Step, plan_of
 from gateway.observe.audit.pseudonyms import KeyRing
 from gateway.observe.audit.records import Record, admin_action, iso, sealing
 from gateway.observe.audit.recovery import is_closed, mark_path
-from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments, read_lines
+from gateway.observe.audit.segments import DAMAGED, SegmentFile, by_writer, find_segments, read_lines
 from gateway.observe.audit.settings import AuditSettings
 
 _LOCK_FILE: Final = ".prune.lock"
@@ -63,14 +63,15 @@ def find_prunable(settings: AuditSettings, now: float) -> list[Prunable]:
 
 def prune(settings: AuditSettings, now: float) -> Pruned:
     """Declare, then remove, what is older than the retention; raises AuditKeyError, AuditWriteFailedError, OSError."""
-    with _alone(settings.dir) as is_alone:
+    with alone(settings.dir) as is_alone:
         if not is_alone:
             return Pruned([], [])
         prunable = find_prunable(settings, now)
         if prunable:
             write_once(settings, [item.record for item in prunable])
         for item in prunable:
-            item.segment.path.unlink(missing_ok=True)
+            for path in (item.segment.path, item.segment.path.with_name(f"{item.segment.name}.gz")):
+                path.unlink(missing_ok=True)
         epochs = KeyRing(settings.dir / "keys").destroy_before(now - settings.retention_days * _DAY_S)
         if epochs:
             write_once(
@@ -84,6 +85,8 @@ def _declared(step: Step, before: str, now: float) -> Prunable | None:
     digest = sha256()
     first, count, last_at, leaf, note = step.start.sequence, 0, "", step.start.leaf, ""
     for line in _valid_lines(step):
+        if line == DAMAGED:
+            return None
         digest.update(line)
         body = line[:-1]
         leaf = leaf_hash(body)
@@ -107,6 +110,8 @@ def _declared(step: Step, before: str, now: float) -> Prunable | None:
 def _valid_lines(step: Step) -> Iterator[bytes]:
     offset = 0
     for line in read_lines(step.segment.path):
+        if line == DAMAGED:
+            yield line
         if not line.endswith(b"\n") or (step.end is not None and offset >= step.end):
             return
         offset += len(line)
@@ -114,8 +119,8 @@ def _valid_lines(step: Step) -> Iterator[bytes]:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[bool]:
-    """Only one process prunes a directory at a time; the others have nothing to do."""
+def alone(directory: Path) -> Iterator[bool]:
+    """Only one process tidies a directory at a time; the others have nothing to do."""
     fd = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         try:

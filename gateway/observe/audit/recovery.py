@@ -4,7 +4,12 @@ checkpoint.
 Reads only; the files of others are never changed. Leaves judgement to verify.py and the record to log.py.
 """
 
+import gzip
+import os
+import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,14 +47,21 @@ class Remains(NamedTuple):
 
 def last_lines(path: Path) -> list[bytes]:
     """Return the whole lines at the end of a segment (of its last 256 KiB); raises OSError."""
+    if path.suffix == ".gz":
+        found = path.stat()
+        return _last_lines_of_gzip(path, found.st_mtime_ns, found.st_size)
     with open_segment(path) as file:
-        if path.suffix != ".gz":
-            size = path.stat().st_size
-            file.seek(max(0, size - _TAIL_BYTES))
-        data = file.read()[-_TAIL_BYTES:]
-    lines = data.split(b"\n")
-    lines.pop()
-    return lines
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        return file.read().split(b"\n")[:-1]
+
+
+@lru_cache(maxsize=256)  # peers ask each minute for ends that no longer change
+def _last_lines_of_gzip(path: Path, _changed_ns: int, _size: int) -> list[bytes]:
+    tail = b""
+    with open_segment(path) as file, suppress(gzip.BadGzipFile, zlib.error, EOFError):
+        while piece := file.read(_TAIL_BYTES):
+            tail = (tail + piece)[-_TAIL_BYTES:]
+    return tail.split(b"\n")[:-1]
 
 
 def is_closed(segments: Sequence[SegmentFile]) -> bool:

@@ -7,6 +7,7 @@ Leaves the meaning of lines to verify.py and recovery.py.
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ _SEGMENT: Final = re.compile(
 _NODE: Final = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _READ_BYTES: Final = 1024 * 1024
 MAX_LINE_BYTES: Final = 1024 * 1024
+DAMAGED: Final = b"{} the gzipped segment is damaged here"  # no torn write leaves this: it counts as an edit
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,20 +78,31 @@ def by_writer(segments: Iterable[SegmentFile]) -> dict[str, list[SegmentFile]]:
 
 
 def open_segment(path: Path) -> IO[bytes]:
-    """Open a segment for reading its uncompressed bytes; raises OSError."""
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    """Open a segment for reading its uncompressed bytes, also if it was gzipped since it was found; raises OSError."""
+    if path.suffix != ".gz":
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            path = path.with_name(f"{path.name}.gz")
+            if not path.exists():
+                raise
+    return cast("IO[bytes]", gzip.open(path, "rb"))
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
     """Yield the lines from `offset` on, each with its newline; only a torn last one lacks it. Constant memory.
 
-    A line longer than MAX_LINE_BYTES is cut there: it cannot be a record. Raises OSError.
+    A line longer than MAX_LINE_BYTES is cut there: it cannot be a record. Where a gzipped segment cannot be unpacked,
+    DAMAGED ends it. Raises OSError.
     """
     with open_segment(path) as file:
-        if offset:
-            file.seek(offset)
-        while line := file.readline(MAX_LINE_BYTES):
-            yield line
+        try:
+            if offset:
+                file.seek(offset)
+            while line := file.readline(MAX_LINE_BYTES):
+                yield line
+        except (gzip.BadGzipFile, zlib.error, EOFError):
+            yield DAMAGED
 
 
 def first_line(path: Path) -> bytes:

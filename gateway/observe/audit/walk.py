@@ -16,7 +16,7 @@ from gateway.observe.audit.findings import Finding, WriterReport
 from gateway.observe.audit.notes import Checkpoint, NoteError, VerifierKey, b64, open_note, parse_checkpoint, split_note
 from gateway.observe.audit.plan import Plan, Step
 from gateway.observe.audit.records import iso
-from gateway.observe.audit.segments import node_of, read_lines
+from gateway.observe.audit.segments import DAMAGED, node_of, read_lines
 
 _LOOK_AHEAD: Final = 256
 _TIME_END: Final = 42  # `{"@timestamp":"` and 27 characters
@@ -141,7 +141,7 @@ class Walk:
 
     def _torn(self, line: bytes, step: Step, position: Position) -> None:
         """Half a line: what a crash leaves, and only at the very end of a log that was not closed."""
-        is_prefix = not _holds_whole_object(line)
+        is_prefix = line != DAMAGED and not _holds_whole_object(line)
         if step.end is not None or self.report.is_closed or not is_prefix:
             raise _StopError(self._finding("EDITED", "a line without its end where none can be", position.sequence))
         self.report.findings.append(self._finding("TORN_TAIL", f"{len(line)} bytes of a torn line", position.sequence))
