@@ -1,7 +1,8 @@
 """What pages load: the init script of each site, and immutable payloads under names that hold their hash.
 
-Everything is read and hashed once, at start, and compressed once, when first asked for; a request only picks bytes. The rule: nothing of a request
-ever gets into a script, so that one cached copy is right for everybody (no cache poisoning, no reflection).
+Everything is read and hashed once, at start, and compressed once, when first asked for; a request only picks bytes.
+The rule: nothing of a request ever gets into a script, so that one cached copy is right for everybody (no cache
+poisoning, no reflection).
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _gzipped(body: bytes) -> bytes:
 
 @lru_cache(maxsize=COMPRESSED_KEPT)
 def _by_brotli(body: bytes) -> bytes:
-    return brotli.compress(body, quality=11)
+    return bytes(brotli.compress(body, quality=11))
 
 
 def make_asset(body: bytes, media_type: str) -> Asset:
