@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.parts import PARTS, Plan
+from tests.bench.parts import PARTS
+from tests.bench.plan import Plan
 from tests.bench.report import Report
 
 

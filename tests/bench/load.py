@@ -25,6 +25,12 @@ PAGE_HEADERS: Final = {
     "Cookie": "a=1; b=2",
     "Origin": "https://shop.example.com",
 }
+_TURNS: Final = """local at = 0
+request = function()
+  at = at % #callers + 1
+  wrk.headers["Authorization"] = callers[at][2]
+  return wrk.format(nil, callers[at][1])
+end"""
 _UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _COUNT: Final = re.compile(r"(\d+) requests in")
 _RATE: Final = re.compile(r"Requests/sec:\s+([\d.]+)")
@@ -41,6 +47,8 @@ class Ask:
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    callers: tuple[tuple[str, str], ...] = ()
+    """Paths and bearers that take turns; empty: the one path, and the bearer among the headers."""
 
     def script(self) -> str:
         """The request as wrk's Lua."""
@@ -48,6 +56,9 @@ class Ask:
         if self.body:
             lines.append(f"wrk.body = {_lua(self.body)}")
         lines += [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in self.headers.items()]
+        if self.callers:
+            pairs = ",".join(f"{{{_lua(path)},{_lua('Bearer ' + bearer)}}}" for path, bearer in self.callers)
+            lines += [f"local callers = {{{pairs}}}", _TURNS]
         return "\n".join(lines) + "\n"
 
 

@@ -24,6 +24,14 @@ ORIGIN: Final = PAGE_HEADERS["Origin"]
 DEPLOYMENT: Final = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
 CONVERSATION: Final = "1a2b3c4d-0000-4000-8000-000000000001"
 POST_PATH: Final = f"/sites/shop/api/v2/conversations/messages/{CONVERSATION}/communications/{CONVERSATION}/messages"
+
+
+def path_of(number: int) -> str:
+    """The same call in another conversation."""
+    conversation = f"{CONVERSATION[:-8]}{number:08x}"
+    return POST_PATH.replace(CONVERSATION, conversation)
+
+
 OPERATION: Final = "POST /api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages"
 MANY: Final = 2_000_000_000
 """A limit that is counted and never reached."""
@@ -38,6 +46,7 @@ class Shape:
     routes: int = 1
     sites: int = 1
     workers: int = 1
+    store: str = "memory://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,8 @@ def configuration(shape: Shape, port: int, admin_port: int) -> str:
     parts = [
         'version = 1\ndev = true\n',
         f'[server]\nlisten = "127.0.0.1:{port}"\nworkers = {shape.workers}\ndrain_s = 5\n',
-        f'[admin]\nlisten = "127.0.0.1:{admin_port}"\n[log]\nlevel = "error"\nformat = "json"\n',
+        (f'[admin]\nlisten = "127.0.0.1:{admin_port}"\n[log]\nlevel = "error"\nformat = "json"\n'
+        f'[store]\nurl = "{shape.store}"\n'),
         "[limits]\n" + "".join(
             f"{name} = {MANY}\n" for name in (
                 "requests_per_address_per_min", "requests_per_guest_per_min", "requests_per_site_per_min",
