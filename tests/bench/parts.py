@@ -6,11 +6,12 @@ Machines are noisy: so the subjects take turns, the median of the rounds counts,
 from __future__ import annotations
 
 import contextlib
+import json
 import urllib.request
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import peers
+from tests.bench import peers, visitor
 from tests.bench.audit import audit
 from tests.bench.growth import growth, tls, workers
 from tests.bench.latency import latency
@@ -63,11 +64,20 @@ def scripts(plan: Plan, report: Report) -> None:
 
 
 def sessions(plan: Plan, report: Report) -> None:
-    """Opening a guest session: durable record, then the handle."""
+    """Opening a guest session: durable record, then the handle; with a visitor's token, beside PyJWT's bare check."""
     with gateway(Shape("http://127.0.0.1:9", NO_SOCKETS), plan.directory) as ours:
         headers = {**PAGE_HEADERS, "Content-Type": "application/json"}
         ask = Ask("/sites/shop/session", "POST", headers, "{}")
-        tell(report, "session", take_turns(plan, {"open": (ours.process, ours.port, ask)}, 32))
+        proved = Ask("/sites/shop/session", "POST", headers, json.dumps({"visitor_token": visitor.token()}))
+        targets: dict[str, Target] = {
+            "open": (ours.process, ours.port, ask),
+            "open, Zendesk JWT": (ours.process, ours.port, proved),
+        }
+        tell(report, "session", take_turns(plan, targets, 32))
+        report.add("PyJWT", "decode HS256", per_core_s=visitor.plain_checks_per_s())
+        cpu_us = report.figure("session", "open, Zendesk JWT", "cpu_us")
+        if cpu_us:
+            report.hold("session", "sessions/s per core, Zendesk JWT", 1e6 / cpu_us, at_least=1_500)
 
 
 PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {

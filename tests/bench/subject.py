@@ -19,6 +19,7 @@ from typing import Final
 
 from tests.bench.load import PAGE_HEADERS
 from tests.bench.processes import free_ports, program
+from tests.bench.visitor import ISSUER
 
 ORIGIN: Final = PAGE_HEADERS["Origin"]
 DEPLOYMENT: Final = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -98,6 +99,7 @@ def _site(name: str, number: int) -> str:
     return (
         f'[sites.{name}]\norg = "acme"\ndeployment_id = "{deployment}"\norigins = ["{ORIGIN}"]\n'
         f"[sites.{name}.visitors]\nanonymous = true\nanonymous_socket = true\n"
+        f"{ISSUER if name == 'shop' else ''}"
         f'[sites.{name}.context]\nattributes = {{ "gateway.guest" = "{{guest_id}}" }}\n'
     )
 
