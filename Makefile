@@ -52,6 +52,9 @@ unit: $(DEV_STAMP)
 bench: $(DEV_STAMP) ## figures beside peers, as ratios of one run (docs/performance.md)
 	$(BIN)/python -m tests.bench
 
+soak: $(DEV_STAMP) ## what must not grow, within bounds: requests, sockets, slow clients, SIGTERM under load
+	$(BIN)/python -m tests.soak
+
 constraints: ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml .ci/build.in -o constraints-run.txt

@@ -27,6 +27,8 @@ class Line:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     request: bytes
+    is_last: bool = False
+    """The answer said that the connection ends."""
 
     async def ask(self) -> float:
         """Ask once; milliseconds until the whole answer is there."""
@@ -36,6 +38,7 @@ class Line:
         head = await self.reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(head.decode("latin-1"))
+        self.is_last = b"\r\nConnection: close\r\n" in head
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         await self.reader.readexactly(int(length.split(b":")[1]))
         return (clock() - began) * 1000
@@ -62,7 +65,7 @@ def latency(plan: Plan, report: Report) -> None:
 
 
 async def _load(port: int, ask: Ask, rate_per_s: float, seconds: float) -> tuple[float, float]:
-    lines = [Line(*await asyncio.open_connection("127.0.0.1", port), _bytes(ask)) for _ in range(CONNECTIONS)]
+    lines = [Line(*await asyncio.open_connection("127.0.0.1", port), request_bytes(ask)) for _ in range(CONNECTIONS)]
     waits: list[float] = []
     await asyncio.gather(*(_steadily(line, CONNECTIONS / rate_per_s, seconds, waits) for line in lines))
     for line in lines:
@@ -82,7 +85,7 @@ async def _steadily(line: Line, every_s: float, seconds: float, waits: list[floa
         due += every_s
 
 
-def _bytes(ask: Ask) -> bytes:
+def request_bytes(ask: Ask) -> bytes:
     fields = "".join(f"{name}: {value}\r\n" for name, value in ask.headers.items())
     head = f"{ask.method} {ask.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}Content-Length: {len(ask.body)}\r\n\r\n"
     return head.encode() + ask.body.encode()

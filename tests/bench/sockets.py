@@ -52,13 +52,21 @@ async def measure(port: int, pid: int, sockets: int) -> Taken:
     return Taken(kib, cpu_us, p99_ms)
 
 
+async def open_and_close(port: int, count: int) -> None:
+    """Open sockets, configure them, and close them."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, headers={"Origin": ORIGIN}) as client:
+        opened = await _open_many(client, port, count, settle_s=0.0)
+        await asyncio.gather(*(socket.close() for socket, _ in opened))
+
+
 async def _open_many(
-    client: aiohttp.ClientSession, port: int, count: int
+    client: aiohttp.ClientSession, port: int, count: int, settle_s: float = 1.0
 ) -> list[tuple[aiohttp.ClientWebSocketResponse, str]]:
     opened: list[tuple[aiohttp.ClientWebSocketResponse, str]] = []
     while len(opened) < count:
         opened += await asyncio.gather(*(_open(client, port) for _ in range(AT_ONCE)))
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(settle_s)
     return opened
 
 
