@@ -15,6 +15,7 @@ import structlog
 from gateway.config.compile import Compiled
 from gateway.config.model import AuditSink
 from gateway.errors import Refusal
+from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.anchors import StoreAnchor
 from gateway.observe.audit.log import AuditLog
 from gateway.observe.audit.pseudonyms import Agree
@@ -64,6 +65,18 @@ def audit_settings(compiled: Compiled, directory: Path, node: str) -> AuditSetti
         anchor_dir=directory / audit.anchor_dir if audit.anchor_dir else None,
         stderr_checkpoints=not compiled.config.dev,
         conversation_id=audit.conversation_id,
+        deployment=audit.deployment,
+        segment_max_bytes=audit.segment_mib * 1024 * 1024,
+        segment_max_age_s=audit.segment_hours * 3_600,
+        gzip=audit.gzip,
+        checkpoint_interval_s=audit.checkpoint_s,
+        checkpoint_max_records=audit.checkpoint_records,
+        checkpoint_idle_s=audit.checkpoint_idle_s,
+        linger_s=audit.linger_ms / 1_000,
+        levels=tuple(LevelRule(rule.level, frozenset(rule.sites), frozenset(rule.routes)) for rule in audit.levels),
+        refusing_sites=frozenset(
+            name for name, site in compiled.config.sites.items() if site.audit_on_failure == "refuse"
+        ),
         sinks=tuple(_sink(sink, compiled, directory) for sink in audit.sinks),
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from gateway.admission import Admissions, SiteDesk
-from gateway.app.audit_setup import audit_log
+from gateway.app.audit_setup import audit_log, audit_settings
 from gateway.app.feeding import StoreMetrics, feed_secrets, feed_sockets
 from gateway.app.login_records import LoginRecords
 from gateway.app.observers import LegMetrics, TokenWatch
@@ -226,6 +226,7 @@ class Gateway:
         self.parties.replace(parties)
         render_scripts(compiled, self.assets)
         self.compiled, self.rules = compiled, rules
+        self.audit.apply(audit_settings(compiled, self.surroundings.directory, self.surroundings.node))
         self.metrics.rescope(_scope(compiled))
         feed_secrets(self.metrics, compiled, self.surroundings.directory)
         self.provider = self._make_provider(compiled)

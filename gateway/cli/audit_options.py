@@ -39,7 +39,7 @@ def log_options(function: _Function) -> _Function:
                      show_envvar=True, help="The configuration that names the log.  [default: ./config.toml]"),
         click.option("--key", "key_path", type=click.Path(path_type=Path, dir_okay=False),
             help="PEM of the signing key; else [audit] key."),
-        click.option("--deployment", default=None, help="First part of the key's name.  [default: gateway]"),
+        click.option("--deployment", default=None, help="First part of the key's name; else [audit] deployment."),
         click.option("--node", default=None, help="Second part of the key's name.  [default: the host's name]"),
     )):  # fmt: skip
         function = option(function)
@@ -68,7 +68,7 @@ def _from_config(config_path: Path | None) -> dict[str, Any]:
     audit = loaded.config.audit
     found: dict[str, Any] = {
         "dir": loaded.directory / audit.dir, "dev": loaded.config.dev, "on_failure": audit.on_failure,
-        "retention_days": audit.retention_days,
+        "retention_days": audit.retention_days, "deployment": audit.deployment,
     }  # fmt: skip
     for name in ("fallback_dir", "anchor_dir"):
         value = getattr(audit, name)

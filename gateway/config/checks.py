@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config import genesys, shape
+from gateway.config.check_audit import check_audit
 from gateway.config.check_network import check_network, is_loopback, url_fault
 from gateway.config.check_orgs import check_orgs
 from gateway.config.check_ownership import check_ownership
@@ -46,6 +47,7 @@ def check(loaded: Loaded, sources: Sources) -> tuple[Finding, ...]:
     found += check_routes(config, sources)
     found += check_ownership(config)
     found += check_backends(config, loaded.directory)
+    found += check_audit(config)
     found += _check_oidc(config)
     found += _check_ends(config)
     return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))

@@ -75,6 +75,16 @@ class AuditSink(Section):
     authorization: SecretRef | None = Field(None, description="http: value of the Authorization header.")
 
 
+class AuditLevel(Section):
+    """[[audit.levels]]: how much is recorded of calls that were carried; the first entry that fits counts."""
+
+    level: Literal["metadata", "aggregate"] = Field(
+        description="metadata: a record for each call; aggregate: one for each session, route and minute."
+    )
+    sites: tuple[Name, ...] = Field((), description="Sites that it is about; empty: all.")
+    routes: tuple[Name, ...] = Field((), description="Routes that it is about; empty: all.")
+
+
 class Audit(Section):
     """[audit]: the tamper-evident log."""
 
@@ -93,6 +103,24 @@ class Audit(Section):
     conversation_id: Literal["clear", "hmac"] = Field(
         "clear", description="How records name conversations: as they are, or by a reference."
     )
+    subject_keys: bool = Field(
+        False, description="Name each visitor by a key of its own, which `gateway audit forget` destroys."
+    )
+    deployment: str = Field(
+        "gateway",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="First part of the signing name; one for all nodes.",
+    )
+    segment_mib: int = Field(64, ge=1, le=4096, description="MiB after which a new segment is begun.")
+    segment_hours: float = Field(24.0, gt=0, le=168, description="Hours after which a new segment is begun.")
+    gzip: bool = Field(True, description="Gzip finished segments.")
+    checkpoint_s: float = Field(1.0, ge=0.1, le=60, description="Seconds after which new records are signed.")
+    checkpoint_records: int = Field(1_000, ge=1, le=100_000, description="Records after which they are signed.")
+    checkpoint_idle_s: float = Field(60.0, ge=1, le=3_600, description="Seconds between signatures without news.")
+    linger_ms: float = Field(
+        5.0, ge=0, le=100, description="Milliseconds that records nobody waits for gather before they are written."
+    )
+    levels: tuple[AuditLevel, ...] = Field((), description="How much is recorded of calls that were carried.")
     sinks: tuple[AuditSink, ...] = Field((), description="Further places that get the same records.")
 
 

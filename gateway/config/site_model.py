@@ -144,5 +144,8 @@ class Site(Section):
     visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
     session: SessionLife = Field(default_factory=SessionLife, description="How long sessions live.")
     context: Context = Field(default_factory=Context, description="Guest context set by the gateway.")
+    audit_on_failure: Literal["refuse", "degrade"] = Field(
+        "degrade", description="As [audit] on_failure, for this site; the stricter of the two counts."
+    )
     zendesk: Zendesk = Field(default_factory=Zendesk, description="Calls that pages still make to Zendesk's widgets.")
     migration: Migration = Field(default_factory=Migration, description="Who still gets Zendesk's widget.")

@@ -13,11 +13,13 @@ import redis
 from gateway.app import audit_setup
 from gateway.app.audit_setup import audit_log, audit_settings, share_keys
 from gateway.config.compile import Compiled
+from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.anchors import AnchorRefusedError
 from gateway.observe.audit.ledger import Sealed
 from gateway.observe.audit.log import AuditLog
 from gateway.observe.audit.notes import parse_checkpoint, split_note
 from gateway.observe.audit.pseudonyms import Agree
+from gateway.observe.audit.settings import AuditSettings
 from gateway.observe.metrics import Metrics
 from gateway.store.redis import RedisStore
 from gateway.store.sealing import Sealer
@@ -148,3 +150,24 @@ async def test_the_store_keeps_the_heads_and_refuses_a_second_history(server: Re
         await anchor.keep(Sealed(parse_checkpoint(split_note(note)[0]), note, NOW))
     assert size > 0
     await store.close()
+
+
+def test_segments_checkpoints_and_levels_are_those_of_the_configuration(tmp_path: Path) -> None:
+    config = compiled(
+        {"audit.deployment": "shop", "audit.segment_mib": 2, "audit.segment_hours": 0.5, "audit.gzip": False,
+         "audit.checkpoint_s": 2.0, "audit.checkpoint_records": 7, "audit.checkpoint_idle_s": 9.0,
+         "audit.linger_ms": 1.0, "audit.levels": [{"level": "aggregate", "sites": ["shop"], "routes": ["x"]}],
+         "sites.shop.audit_on_failure": "refuse"}
+    )  # fmt: skip
+    found = audit_settings(config, tmp_path, "n1")
+    assert (found.key_name, found.segment_max_bytes, found.segment_max_age_s) == ("shop/n1", 2 * 1024 * 1024, 1_800)
+    assert (found.gzip, found.checkpoint_interval_s, found.checkpoint_max_records) == (False, 2.0, 7)
+    assert (found.checkpoint_idle_s, found.linger_s, found.refusing_sites) == (9.0, 0.001, {"shop"})
+    assert found.levels == (LevelRule("aggregate", frozenset(["shop"]), frozenset(["x"])),)
+
+
+def test_what_the_configuration_leaves_out_is_as_the_log_has_it(tmp_path: Path) -> None:
+    plain, own = audit_settings(compiled({}), tmp_path, "n1"), AuditSettings(dir=tmp_path)
+    for name in ("deployment", "segment_max_bytes", "segment_max_age_s", "gzip", "checkpoint_interval_s",
+                 "checkpoint_max_records", "checkpoint_idle_s", "linger_s", "levels", "retention_days"):  # fmt: skip
+        assert getattr(plain, name) == getattr(own, name), name

@@ -163,6 +163,7 @@ def test_a_log_of_another_deployment_is_not_taken_for_ours(tmp_path: Path) -> No
     assert verify([other.directory], trusting()).verdict == "unproved"
 
 
+@pytest.mark.timeout(1_800)  # tens of thousands of verifications; a busy machine takes its time
 def test_every_byte_of_a_log_of_fifty_records_counts(tmp_path: Path) -> None:
     made = Made(tmp_path / "log").add(38, seconds=0.3).close()
     whole = made.path.read_bytes()
