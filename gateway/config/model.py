@@ -118,7 +118,7 @@ class Audit(Section):
     checkpoint_records: int = Field(1_000, ge=1, le=100_000, description="Records after which they are signed.")
     checkpoint_idle_s: float = Field(60.0, ge=1, le=3_600, description="Seconds between signatures without news.")
     linger_ms: float = Field(
-        5.0, ge=0, le=100, description="Milliseconds that records nobody waits for gather before they are written."
+        20.0, ge=0, le=100, description="Milliseconds that records nobody waits for gather before they are written."
     )
     levels: tuple[AuditLevel, ...] = Field((), description="How much is recorded of calls that were carried.")
     sinks: tuple[AuditSink, ...] = Field((), description="Further places that get the same records.")

@@ -156,14 +156,14 @@ def test_segments_checkpoints_and_levels_are_those_of_the_configuration(tmp_path
     config = compiled(
         {"audit.deployment": "shop", "audit.segment_mib": 2, "audit.segment_hours": 0.5, "audit.gzip": False,
          "audit.checkpoint_s": 2.0, "audit.checkpoint_records": 7, "audit.checkpoint_idle_s": 9.0,
-         "audit.linger_ms": 1.0, "audit.levels": [{"level": "aggregate", "sites": ["shop"], "routes": ["x"]}],
+         "audit.linger_ms": 1.0, "audit.levels": [{"level": "aggregate", "sites": ["shop"], "routes": ["guest-history"]}],
          "sites.shop.audit_on_failure": "refuse"}
     )  # fmt: skip
     found = audit_settings(config, tmp_path, "n1")
     assert (found.key_name, found.segment_max_bytes, found.segment_max_age_s) == ("shop/n1", 2 * 1024 * 1024, 1_800)
     assert (found.gzip, found.checkpoint_interval_s, found.checkpoint_max_records) == (False, 2.0, 7)
-    assert (found.checkpoint_idle_s, found.linger_s, found.refusing_sites) == (9.0, 0.001, {"shop"})
-    assert found.levels == (LevelRule("aggregate", frozenset(["shop"]), frozenset(["x"])),)
+    assert (found.checkpoint_idle_s, found.linger_s, found.refusing_sites) == (9.0, 0.001, frozenset(["shop"]))
+    assert found.levels == (LevelRule("aggregate", frozenset(["shop"]), frozenset(["guest-history"])),)
 
 
 def test_what_the_configuration_leaves_out_is_as_the_log_has_it(tmp_path: Path) -> None:
