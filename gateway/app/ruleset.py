@@ -74,7 +74,7 @@ def make_ruleset(compiled: Compiled, guest_key: bytes) -> Ruleset:
             SocketCaps(config.limits.sockets, config.limits.sockets_per_site, config.limits.sockets_per_guest),
             SocketBounds(idle_s=config.limits.socket_idle_s),
         ),
-        credentials=_credentials(compiled),
+        credentials=credentials_of(compiled),
         backends=tuple(backend_rules(compiled.backends.values())),
         quota=QuotaRules(config.limits.quota_headroom_percent / 100, config.limits.quota_guest_percent / 100),
         tokens={(o.name, c.name): c.tokens for o in compiled.orgs.values() for c in o.clients.values()},
@@ -138,7 +138,7 @@ def _with_derived_guests(site: CompiledSite, key: bytes, version: int) -> Socket
     return replace(site.socket, derive_guest=derive)
 
 
-def _credentials(compiled: Compiled) -> tuple[ClientCredentials, ...]:
+def credentials_of(compiled: Compiled) -> tuple[ClientCredentials, ...]:
     return tuple(
         ClientCredentials(
             org=org.name,

@@ -18,6 +18,7 @@ import click
 from gateway.cli.audit_options import files_read, settings_of
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import config_option, load_config, output_option, print_json
+from gateway.cli.secret_ages import secrets_command
 from gateway.config.load import Loaded
 from gateway.observe.audit import records
 from gateway.observe.audit.keys import AuditKeyError
@@ -102,6 +103,9 @@ def withdraw(config_path: Path | None, settings: tuple[str, ...], kid: str) -> N
     now = time.time()
     _recorded(config_path, now, "keys.withdraw", kid, lambda: ring.withdraw(kid, now))
     click.echo(f"{kid} {_SAYS[Phase.GONE]}")
+
+
+keys.add_command(secrets_command)
 
 
 def _ring(config_path: Path | None, settings: tuple[str, ...]) -> tuple[KeyRing, Loaded]:

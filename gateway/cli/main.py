@@ -33,6 +33,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "explain": Entry(
         "gateway.cli.explain:explain_command", "Say what would become of a request, and which row decides."
     ),
+    "inspect-token": Entry("gateway.cli.inspect_token:inspect_token", "Say what a token is, and with --online whose."),
+    "clients": Entry("gateway.cli.clients:clients", "What OAuth clients need: plan, Terraform, drift."),
+    "catalogue": Entry(
+        "gateway.cli.catalogue:catalogue", "The known operations of the Platform API: show, find, refresh."
+    ),
     "audit": Entry("gateway.cli.audit:audit_group", "Verify, search, prove and prune the tamper-evident audit log."),
     "keys": Entry("gateway.cli.keys:keys", "List, rotate and withdraw the signing keys of id_tokens."),
     "schema": Entry("gateway.cli.schema:schema", "Print the JSON Schema of config.toml, for editors."),

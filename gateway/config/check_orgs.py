@@ -35,7 +35,7 @@ def check_orgs(config: Config, sources: Sources) -> Iterator[Finding]:
         yield from _check_client_ids(key, org)
         for client_name, client in org.clients.items():
             here = f"{key}.clients.{client_name}"
-            yield from _check_permissions(here, client, _calls(name, client_name, config, sources), sources)
+            yield from _check_permissions(here, client, calls_of(name, client_name, config, sources), sources)
             yield from _check_scopes(here, client, sources)
 
 
@@ -75,7 +75,7 @@ def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:
             yield warning(f"{key}.clients.{name}.id", f"is that of {other}", "Use one OAuth client per purpose.")
 
 
-def _calls(org: str, client: str, config: Config, sources: Sources) -> list[tuple[str, Operation]]:
+def calls_of(org: str, client: str, config: Config, sources: Sources) -> list[tuple[str, Operation]]:
     """Return what uses the client: routes of this org, and finding out owners, each with its operation."""
     asked = sources.catalogue.find("GET", OWNER_TEMPLATE)
     asking = (

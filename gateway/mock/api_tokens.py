@@ -116,7 +116,21 @@ async def list_scopes(call: Call) -> web.Response:
     return reply(listing(entities, 500, 1, call.request.path))
 
 
+async def get_role(call: Call) -> web.Response:
+    """`GET authorization/roles/{roleId}`: each client of the mock has one role, named after it."""
+    name = call.params["roleId"].removeprefix("role-")
+    client = call.world.client_named(name)
+    if client is None:
+        raise PlatformError("not.found")
+    policies: list[Json] = []
+    for permission in sorted(client.permissions):
+        domain, entity, action = permission.split(":")
+        policies.append({"domain": domain, "entityName": entity, "actionSet": [action]})
+    return reply({"id": f"role-{name}", "name": name, "permissionPolicies": policies, "selfUri": call.request.path})
+
+
 HANDLERS: dict[str, Handler] = {
+    "GET /api/v2/authorization/roles/{roleId}": get_role,
     "GET /api/v2/tokens/me": get_me,
     "HEAD /api/v2/tokens/me": head_me,
     "DELETE /api/v2/tokens/me": delete_me,

@@ -1,0 +1,39 @@
+"""Drift of one client: what is read is compared, what cannot be read is not proved. The rest: tests/cli."""
+
+from __future__ import annotations
+
+from gateway.app.client_drift import Drift, find_drift
+from gateway.config.client_plan import ClientPlan
+from gateway.mock.server import MockSettings, running_mock
+from gateway.upstream.bearer import ClientCredentials
+from gateway.upstream.http import HttpLeg
+
+NEEDED = ("conversation:communication:disconnect",)
+CLOSER = "c0ffee00-0000-4000-8000-000000000002"
+
+
+async def drift_of(*, api_fault: str | None = None, permissions: set[str] | None = None) -> Drift:
+    plan = ClientPlan("acme", "closer", CLOSER, (), NEEDED, NEEDED, (), ())
+    async with running_mock(MockSettings.free_ports()) as mock:
+        client = mock.world.client_named("closer")
+        assert client is not None
+        client.permissions = permissions or client.permissions
+        if api_fault is not None:
+            mock.world.faults.add("api", api_fault, match="GET /api/v2/tokens/me", count=None)
+        legs: dict[str, HttpLeg] = {}
+        login, api = mock.endpoints.login, mock.endpoints.api
+        credentials = ClientCredentials("acme", "r", login, "closer", CLOSER, "mock-secret-closer")
+        try:
+            return await find_drift(credentials, plan, lambda url: legs.setdefault(url, HttpLeg(url)), api)
+        finally:
+            for leg in legs.values():
+                await leg.close()
+
+
+async def test_a_role_with_just_what_is_needed_is_as_told() -> None:
+    found = await drift_of(permissions={*NEEDED, "authorization:role:view"})
+    assert found.differs == ("its roles hold more than the routes need: authorization:role:view",)
+
+
+async def test_tokens_me_that_does_not_answer_proves_nothing() -> None:
+    assert (await drift_of(api_fault="garbage")).unproved == ("tokens/me gave no usable answer",)
