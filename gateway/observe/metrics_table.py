@@ -187,10 +187,10 @@ TABLE: Final = (
     Row("gateway_audit_verify_failures_total", "counter", "Findings of the self-check.", (("kind", "verify_kind"),),
         create_all=True),
     Row("gateway_beliefs_total", "counter", "Calls that show a belief about Genesys that is not so.",
-        (("belief", "belief"),)),
+        (("belief", "belief"),), create_all=True),
     Row("gateway_event_loop_lag_seconds", "histogram", "How late the event loop ran a timer.", (), B2),
     Row("gateway_metric_label_overflow_total", "counter", "Label values that were not in their closed set.",
-        (("metric", "metric"),)),
+        (("metric", "metric"),), create_all=True),
     Row("gateway_build_info", "gauge", "Always 1.", (("version", "free"), ("revision", "free"), ("python", "free")),
         max_series=1),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -69,6 +70,12 @@ async def pages(stack: Stack) -> None:
         await answer.read()
 
 
+async def calls(stack: Stack) -> None:
+    """What a server does on a good day."""
+    for path in (WAIT, WAIT):
+        await ask(stack, "GET", path, bearer=BACKEND_KEY, origin=None)
+
+
 async def backend(stack: Stack) -> None:
     """What a server does: token, calls that pass and calls that do not, and a Genesys that behaves in many ways."""
     form = {"grant_type": "client_credentials"}
@@ -106,9 +113,9 @@ async def socket(stack: Stack, text: str = "hello") -> None:
             await asyncio.sleep(0.01)
 
 
-async def administration(stack: Stack) -> None:
+async def administration(stack: Stack, flags: Mapping[str, object]) -> None:
     """Reloads, good and bad, the log's own check, and every page of the admin listener."""
-    good = {**mock_flags(stack.mock), "sites.shop.locale": "de"}
+    good = {**mock_flags(stack.mock), **flags, "sites.shop.locale": "de"}
     await reload(stack.gateway, lambda: compiled({"sites.shop.origins": ["https://shop.example/path"]}), time.time)
     await reload(stack.gateway, lambda: compiled(good), time.time)
     keeper = stack.gateway.audit._keeper
@@ -119,12 +126,12 @@ async def administration(stack: Stack) -> None:
             await answer.read()
 
 
-async def everything(stack: Stack) -> None:
-    """All of it, once."""
+async def everything(stack: Stack, flags: Mapping[str, object] | None = None) -> None:
+    """All of it, once. `flags`: those that the gateway was started with."""
     await pages(stack)
     await backend(stack)
     await socket(stack)
-    await administration(stack)
+    await administration(stack, flags or {})
     async with asyncio.timeout(10):  # the writer looks at the disk once a second
         while not stack.gateway.metrics.audit_disk_free.child().value:
             await asyncio.sleep(0.05)
