@@ -34,12 +34,16 @@ class Crew:
         start: Start,
         loaded: Loaded,
         metrics: SupervisorMetrics,
+        left: Callable[[int], None] = lambda slot: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`start`: makes a worker of a slot with a configuration, and returns once it serves."""
+        """`start`: makes a worker of a slot with a configuration, and returns once it serves.
+
+        `left`: told of a slot in which no worker accepts connections any more.
+        """
         self.serving: dict[int, WorkerProcess] = {}
         self.is_stopping = False
-        self._start, self._loaded, self._metrics, self._sleep = start, loaded, metrics, sleep
+        self._start, self._loaded, self._metrics, self._left, self._sleep = start, loaded, metrics, left, sleep
         self._wanted: set[int] = set()
         self._backoffs: dict[int, Backoff] = {}
         self._changing = asyncio.Lock()
@@ -137,6 +141,7 @@ class Crew:
         if worker.is_told_to_end or self.serving.get(slot) is not worker:
             return
         del self.serving[slot]
+        self._left(slot)
         self._metrics.exits.child("signal" if status < 0 else "status").inc()
         log.error("worker.ended", worker=slot, pid=worker.pid, status=status)
         backoff = self._backoffs.setdefault(slot, Backoff())
@@ -198,3 +203,5 @@ class Crew:
         for worker in leaving:
             worker.terminate()
         await asyncio.gather(*map(self._gone, leaving))
+        for worker in leaving:
+            self._left(worker.slot)

@@ -22,13 +22,14 @@ from gateway.config.model import Config
 class Handover:
     """All that a worker needs to know.
 
-    `slot`: its number among the workers; `listener`: the file descriptor of the shared listening socket; `admin`: the
-    Unix socket at which it answers the supervisor; `directory`: where relative paths begin.
+    `slot`: its number among the workers; `listener`, `board`: the descriptors of the shared listening socket and of the
+    load board; `admin`: the Unix socket at which it answers the supervisor; `directory`: where relative paths begin.
     """
 
     slot: int
     node: str
     listener: int
+    board: int
     admin: Path
     directory: Path
     loaded: Loaded
@@ -39,6 +40,7 @@ class Handover:
             "slot": self.slot,
             "node": self.node,
             "listener": self.listener,
+            "board": self.board,
             "admin": str(self.admin),
             "directory": str(self.directory),
             "configuration": as_message(self.loaded),
@@ -51,6 +53,7 @@ class Handover:
             message["slot"],
             message["node"],
             message["listener"],
+            message["board"],
             Path(message["admin"]),
             Path(message["directory"]),
             from_message(message["configuration"]),

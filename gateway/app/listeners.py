@@ -11,12 +11,14 @@ import contextlib
 import os
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from gateway.app.accepting import Accepting, Shared
 from gateway.app.gateway import Gateway
 from gateway.config.compile import Compiled
 from gateway.errors import REQUEST_MALFORMED, ConfigFault, Refusal
@@ -36,10 +38,10 @@ LEFTOVERS_S: Final = 1.0
 class Places:
     """Where a process listens, as far as that is not what its configuration says.
 
-    `public`: a listening socket that other processes accept from too; `admin`: a Unix socket.
+    `public`: a listening socket that other workers accept from too; `admin`: a Unix socket.
     """
 
-    public: socket.socket | None = None
+    public: Shared | None = None
     admin: Path | None = None
     idle_grace_s: float = 0.0
 
@@ -47,17 +49,19 @@ class Places:
 class PublicListener:
     """The public listener of this process. `url` holds the port that was bound."""
 
-    def __init__(self, runner: web.ServerRunner, server: GatewayServer, url: str, places: Places) -> None:
+    def __init__(
+        self, url: str, server: GatewayServer, stop_accepting: Callable[[], Awaitable[None]], places: Places
+    ) -> None:
         self.url = url
         self.is_shared = places.public is not None
-        self._runner, self._server, self._idle_grace_s = runner, server, places.idle_grace_s
+        self._server, self._stop_accepting, self._idle_grace_s = server, stop_accepting, places.idle_grace_s
 
     async def end(self, within_s: float) -> None:
         """Take no more connections, and return when the open ones have ended, at the latest after `within_s`."""
         clock = asyncio.get_running_loop().time
         end = clock() + within_s
-        for site in tuple(self._runner.sites):
-            await site.stop()
+        await self._stop_accepting()
+        await asyncio.sleep(0)  # what was accepted last gets its protocol in this turn of the loop
         if not await self._server.quiet(min(self._idle_grace_s, within_s)):
             self._server.end_connections()
             await self._server.quiet(max(end - clock(), 0.0))
@@ -67,8 +71,8 @@ async def listen_public(
     gateway: Gateway, compiled: Compiled, places: Places, stack: contextlib.AsyncExitStack
 ) -> PublicListener:
     """Listen for everybody. Raises ConfigFault for an address that cannot be bound."""
-    server, front = compiled.config.server, gateway.front
-    if front is None:
+    server, front, sockets = compiled.config.server, gateway.front, gateway.sockets
+    if front is None or sockets is None:
         raise RuntimeError("the gateway has not been started")
 
     def malformed(peer: str, request_id: str) -> None:
@@ -84,10 +88,17 @@ async def listen_public(
     stack.push_async_callback(runner.cleanup)
     if places.public is None:
         bound = await _bind(runner, server.listen, "server.listen", context)
-    else:
-        await web.SockSite(runner, places.public, ssl_context=context, backlog=BACKLOG).start()
-        bound = address_of(places.public, server.listen)
-    return PublicListener(runner, listener, f"{scheme}://{bound}", places)
+
+        async def stop() -> None:
+            for site in tuple(runner.sites):
+                await site.stop()
+
+        return PublicListener(f"{scheme}://{bound}", listener, stop, places)
+    accepting = Accepting(places.public, listener, lambda: listener.open_connections + sockets.open_sockets, context)
+    listener.changed = accepting.publish
+    stack.push_async_callback(accepting.stop)
+    url = f"{scheme}://{address_of(places.public.listening, server.listen)}"
+    return PublicListener(url, listener, accepting.stop, places)
 
 
 async def listen_admin(gateway: Gateway, compiled: Compiled, places: Places, stack: contextlib.AsyncExitStack) -> str:

@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from gateway.app.accepting import ABSENT, LoadBoard
 from gateway.app.crew import Crew
 from gateway.app.gateway import Surroundings
 from gateway.app.handover import Handover, compiled_of
@@ -58,7 +59,8 @@ class Supervisor:
         teach(REDACTOR, compiled)
         self.compiled = compiled
         self.metrics = SupervisorMetrics()
-        self.crew = Crew(self._start, loaded, self.metrics)
+        self._board = LoadBoard.create()
+        self.crew = Crew(self._start, loaded, self.metrics, lambda slot: self._board.set(slot, ABSENT))
         self.orders: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._surroundings, self._reread = surroundings, reread
         self._listening = shared_socket(compiled.config.server.listen)
@@ -80,6 +82,7 @@ class Supervisor:
         )
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._room.cleanup)
+            stack.callback(self._board.close)
             stack.callback(self._listening.close)
             admin_url = await serve_admin(admin, config.admin.listen, None, stack)
             stack.push_async_callback(self.crew.stop)
@@ -121,11 +124,8 @@ class Supervisor:
         """A worker of the slot; each has a Unix socket of its own, since two may share a slot for a moment."""
         place = Path(self._room.name) / f"{slot}-{next(self._numbers)}.sock"
         surroundings = self._surroundings
-        return await WorkerProcess.start(
-            Handover(
-                slot, f"{surroundings.node}-w{slot}", self._listening.fileno(), place, surroundings.directory, loaded
-            )
-        )
+        node, listener, board = f"{surroundings.node}-w{slot}", self._listening.fileno(), self._board.fd
+        return await WorkerProcess.start(Handover(slot, node, listener, board, place, surroundings.directory, loaded))
 
 
 async def supervise(

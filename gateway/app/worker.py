@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 import structlog
 import uvloop
 
+from gateway.app.accepting import LoadBoard, Shared
 from gateway.app.gateway import Surroundings
 from gateway.app.handover import Handover, compiled_of, from_message
 from gateway.app.leash import Leash, Message
@@ -40,7 +41,8 @@ async def work(leash: Leash) -> int:
         compiled = compiled_of(handover.loaded)
         set_up_log(compiled, handover.node)
         surroundings = Surroundings(handover.directory, node=handover.node)
-        places = Places(socket.socket(fileno=handover.listener), handover.admin, IDLE_GRACE_S)
+        shared = Shared(socket.socket(fileno=handover.listener), LoadBoard(handover.board), handover.slot)
+        places = Places(shared, handover.admin, IDLE_GRACE_S)
         async with running(compiled, surroundings, places) as run:
             await leash.say({"says": "ready"})
             obeying = asyncio.create_task(_obey(leash, run, stop))

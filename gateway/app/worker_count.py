@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Final, Literal
 
+from gateway.config.check_network import MAX_WORKERS
+
 QUOTA_FILE: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -18,7 +20,7 @@ def worker_count(asked: int | Literal["auto"], quota_file: Path = QUOTA_FILE) ->
         return asked
     usable = len(os.sched_getaffinity(0))
     quota = _quota(quota_file)
-    return max(1, usable if quota is None else min(usable, int(quota)))
+    return max(1, min(usable, MAX_WORKERS, usable if quota is None else int(quota)))
 
 
 def _quota(file: Path) -> float | None:

@@ -61,7 +61,7 @@ class WorkerProcess:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "gateway.app.worker", str(theirs.fileno()),
-                pass_fds=(theirs.fileno(), handover.listener), stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), handover.listener, handover.board), stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         leash = await Leash.over(ours)
         connector = aiohttp.UnixConnector(str(handover.admin))

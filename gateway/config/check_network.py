@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.findings import Finding, Sources, error, high, info, warning
@@ -17,6 +18,7 @@ from gateway.config.model import Config
 from gateway.config.secrets import SecretUnreadable
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
+MAX_WORKERS: Final = 128
 _STORE_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel")
 
 
@@ -91,6 +93,8 @@ def _check_listeners(config: Config) -> Iterator[Finding]:
         )  # fmt: skip
     if isinstance(config.server.workers, int) and config.server.workers < 1:
         yield error("server.workers", "must be at least 1", 'Write a number of 1 or more, or "auto".')
+    if isinstance(config.server.workers, int) and config.server.workers > MAX_WORKERS:
+        yield error("server.workers", f"must be at most {MAX_WORKERS}", "Use further nodes that share the store.")
 
 
 def _check_public_url(config: Config) -> Iterator[Finding]:

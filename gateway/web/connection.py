@@ -120,7 +120,9 @@ class GatewayServer(web.Server):
         self._limits = limits
         self._malformed_seen = malformed
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
-        self._open = 0
+        self.open_connections = 0
+        self.changed: Callable[[], None] = lambda: None
+        """Called when `open_connections` has changed, and once a second."""
         self._none_open = asyncio.Event()
         self._none_open.set()
 
@@ -131,15 +133,17 @@ class GatewayServer(web.Server):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection."""
         super().connection_made(handler, transport)
-        self._open += 1
+        self.open_connections += 1
         self._none_open.clear()
+        self.changed()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Count it no more; a socket that was taken over is not counted either."""
         super().connection_lost(handler, exc)
-        self._open -= 1
-        if self._open == 0:
+        self.open_connections -= 1
+        if self.open_connections == 0:
             self._none_open.set()
+        self.changed()
 
     def end_connections(self) -> None:
         """Close what is idle, and the others after the answer that is under way."""
@@ -162,6 +166,7 @@ class GatewayServer(web.Server):
         for connection in self.connections:
             if isinstance(connection, GatewayConnection):
                 connection.sweep(now)
+        self.changed()
         self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's own signature

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.app.accepting import LoadBoard, Shared
 from gateway.app.gateway import Surroundings
 from gateway.app.listeners import Places, address_of, shared_socket
 from gateway.app.running import running
@@ -18,6 +19,11 @@ from tests.stack import compiled
 
 FLAGS = {"server.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "log.level": "error"}
 ASK = b"GET /sites/shop/widget.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def shared(listening: socket.socket) -> Shared:
+    """A worker's place at the socket, as a worker of its own process would have it."""
+    return Shared(listening.dup(), LoadBoard.create(), 0)
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -29,7 +35,7 @@ async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 async def test_a_kept_connection_may_bring_one_more_request_after_the_end_has_begun(tmp_path: Path) -> None:
     with shared_socket("127.0.0.1:0") as listening:
-        places = Places(listening.dup(), tmp_path / "admin.sock", idle_grace_s=60.0)
+        places = Places(shared(listening), tmp_path / "admin.sock", idle_grace_s=60.0)
         async with contextlib.AsyncExitStack() as stack:
             run = await stack.enter_async_context(running(compiled(FLAGS), Surroundings(tmp_path), places))
             reader, writer = await asyncio.open_connection(*listening.getsockname())
@@ -66,12 +72,12 @@ async def test_who_says_nothing_is_closed_after_the_grace(tmp_path: Path) -> Non
 
 async def test_what_comes_to_a_shared_socket_waits_for_another_worker(tmp_path: Path) -> None:
     with shared_socket("127.0.0.1:0") as listening:
-        first = Places(listening.dup(), tmp_path / "1.sock")
+        first = Places(shared(listening), tmp_path / "1.sock")
         async with running(compiled(FLAGS), Surroundings(tmp_path / "1"), first):
             pass
         reader, writer = await asyncio.open_connection(*listening.getsockname())
         writer.write(ASK)
-        second = Places(listening.dup(), tmp_path / "2.sock")
+        second = Places(shared(listening), tmp_path / "2.sock")
         async with running(compiled(FLAGS), Surroundings(tmp_path / "2"), second):
             head, _ = await answer(reader)
             assert head.startswith(b"HTTP/1.1 200 ")
@@ -80,7 +86,7 @@ async def test_what_comes_to_a_shared_socket_waits_for_another_worker(tmp_path: 
 
 async def test_a_worker_answers_operators_at_its_unix_socket(tmp_path: Path) -> None:
     with shared_socket("127.0.0.1:0") as listening:
-        places = Places(listening.dup(), tmp_path / "admin.sock")
+        places = Places(shared(listening), tmp_path / "admin.sock")
         async with running(compiled(FLAGS), Surroundings(tmp_path), places) as run:
             assert run.url == f"http://{address_of(listening, '127.0.0.1:0')}"
             connector = aiohttp.UnixConnector(str(tmp_path / "admin.sock"))

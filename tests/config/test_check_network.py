@@ -20,6 +20,7 @@ Judge = Callable[..., tuple[Finding, ...]]
         ({"admin.listen": "127.0.0.1:8080"}, "admin.listen", "error", "public listener's own"),
         ({"admin.listen": "0.0.0.0:9090"}, "admin.token", "error", "reachable at 0.0.0.0:9090"),
         ({"server.workers": 0}, "server.workers", "error", "at least 1"),
+        ({"server.workers": 129}, "server.workers", "error", "at most 128"),
         ({"server.public_url": "http://chat.shop.example"}, "server.public_url", "error", "plain http"),
         ({"server.public_url": "https://chat.shop.example/x"}, "server.public_url", "error", "has a path"),
         ({"server.public_url": "https://chat.shop.example/"}, "server.public_url", "error", "ends with a slash"),
