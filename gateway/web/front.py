@@ -7,6 +7,7 @@ page can read. What a service does is its handler's. The rule: every answer carr
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -102,7 +103,7 @@ class Front:
             surface=UNMATCHED.name,
             method=request.method,
             client_ip=rules.trusted.client_address(peer, headers.getall("X-Forwarded-For", ())),
-            started=asyncio.get_running_loop().time(),
+            started=time.monotonic(),
             origin=headers.get("Origin"),
         )
         exchange = Exchange(request, _NO_TARGET, (), UNMATCHED, trail, rules.body_limits, cors=_NO_CORS)
@@ -234,7 +235,7 @@ class Front:
 
     def _count(self, exchange: Exchange, status: int) -> None:
         trail = exchange.trail
-        duration_s = asyncio.get_running_loop().time() - trail.started
+        duration_s = time.monotonic() - trail.started
         self._metrics.request_ended(trail.surface, trail.method, status, trail.responder, duration_s)
 
 

@@ -6,7 +6,7 @@ carried is recorded, also when the caller has gone.
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -155,7 +155,7 @@ class RestProxy:
 
     async def _carried(self, exchange: Exchange, status: int, request_bytes: int, response_bytes: int) -> None:
         trail = exchange.trail
-        duration_s = asyncio.get_running_loop().time() - trail.started
+        duration_s = time.monotonic() - trail.started
         self._overhead.observe(max(duration_s - trail.upstream_s, 0.0))
         await self._gate.carried(
             trail, status=status, request_bytes=request_bytes, response_bytes=response_bytes, duration_s=duration_s
