@@ -32,11 +32,11 @@ FAILED: Final = 1
 
 async def work(leash: Leash) -> int:
     """Serve until told to stop; returns the exit code."""
-    message = await leash.hear()
-    if message is None:
-        return FAILED
     stop = _stop_signal()
     try:
+        message = await leash.hear()
+        if message is None:
+            return FAILED
         handover = Handover.from_message(message)
         compiled = compiled_of(handover.loaded)
         set_up_log(compiled, handover.node)
