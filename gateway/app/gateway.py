@@ -174,7 +174,14 @@ class Gateway:
         )
         bootstrap = Bootstrap(self.assets)
         oauth = OAuth(
-            lambda: self.provider, self._deployment, self.admissions, self.guestbook, callers, self.gate, clock
+            lambda: self.provider,
+            self._deployment,
+            self.admissions,
+            self.guestbook,
+            callers,
+            self.gate,
+            self.throttle,
+            clock,
         )
         handlers = {
             "widget": bootstrap.widget,
@@ -196,7 +203,7 @@ class Gateway:
     def admin_guests(self) -> AdminGuests:
         """The admin calls about guests."""
         clock = self.surroundings.clock
-        return AdminGuests(self.guestbook, self.gate.granted, self.audit.pseudonym, lambda: self.compiled.sites, clock)
+        return AdminGuests(self.guestbook, self.gate.granted, self.audit, lambda: self.compiled.sites, clock)
 
     def _make_provider(self, compiled: Compiled) -> Provider:
         """The OpenID provider of a configuration: cheap, its state is in the store and in the parts it shares."""

@@ -177,7 +177,7 @@ class Limits(Section):
     requests_per_guest_per_min: int = Field(300, ge=1, description="Requests of one guest session per minute.")
     requests_per_site_per_min: int = Field(60_000, ge=1, description="Requests of one site per minute.")
     sessions_per_address_per_min: int = Field(
-        60, ge=1, description="Sessions that one client address may open per minute."
+        60, ge=1, description="Sessions that one client address may open, and failed client authentications, per minute."
     )
     sockets_per_guest: int = Field(3, ge=1, le=3, description="Open sockets of one guest; Genesys itself keeps three.")
     sockets_per_site: int = Field(5_000, ge=1, description="Open sockets of one site on this node.")

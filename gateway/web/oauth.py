@@ -22,6 +22,7 @@ from gateway.provider.people import SignedIn, person_of
 from gateway.provider.provider import Provider
 from gateway.web.callers import Callers
 from gateway.web.exchange import Exchange, refuse_unknown, text_member
+from gateway.web.throttle import Throttle
 
 MAX_FORM_BYTES: Final = 16_384
 MAX_TOKEN_CHARS: Final = 12_288
@@ -41,6 +42,7 @@ class OAuth:
         guestbook: Guestbook,
         callers: Callers,
         gate: Gate,
+        throttle: Throttle,
         clock: Callable[[], float],
     ) -> None:
         """`provider`: that of the configuration in force; `deployment_of`: the deployment id of a site."""
@@ -50,6 +52,7 @@ class OAuth:
         self._guestbook = guestbook
         self._callers = callers
         self._gate = gate
+        self._throttle = throttle
         self._clock = clock
         self._oidc: Mapping[str, Callable[[Exchange, Asked], Awaitable[OAuthAnswer]]] = {
             "openid-configuration": self._discovery,
@@ -109,6 +112,10 @@ class OAuth:
         trail.template = exchange.target.path
         try:
             answer = await endpoint(exchange, asked)
+        except Refusal as refusal:
+            if refusal.status == web.HTTPUnauthorized.status_code:
+                self._throttle.failed(exchange)
+            raise
         finally:
             trail.client = asked.client
         self._gate.answered(trail, status=answer.status)

@@ -14,10 +14,15 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy.limits import Limit, retry_after
 from gateway.store.counts import LocalCounts
+from gateway.store.expiry import ExpiryMap
 from gateway.web.exchange import Exchange
 
-SESSION_SURFACES: Final = frozenset({"session", "oauth_token"})
+SESSION_SURFACES: Final = frozenset({"session", "auth_code"})
 """Services that make something to keep; they have a limit of their own."""
+PROVIDER_SURFACES: Final = frozenset({"oauth_token", "oidc"})
+"""Called by servers: Genesys comes for every visitor of every site from a few addresses, so not their calls are counted
+but those that fail to authenticate."""
+BARRED_ADDRESSES: Final = 50_000
 Ask = tuple[str, Limit]
 
 
@@ -39,6 +44,7 @@ class Throttle:
         self._rules = rules
         self._clock = clock
         self._counts = LocalCounts()
+        self._barred: ExpiryMap[str, float] = ExpiryMap(BARRED_ADDRESSES, evict=True)
 
     def reload(self, rules: ThrottleRules) -> None:
         """Count by these rules from now on; what was counted stays."""
@@ -50,6 +56,9 @@ class Throttle:
         An origin is counted once it has been found listed: a foreign one is refused before it costs anything.
         """
         rules, trail = self._rules, exchange.trail
+        if trail.surface in PROVIDER_SURFACES:
+            self._admit_server(trail.client_ip)
+            return
         asks: list[Ask] = []
         if trail.site is not None:
             asks.append((f"site:{trail.site}", rules.per_site))
@@ -59,6 +68,22 @@ class Throttle:
             asks.append((f"sessions:{trail.client_ip}", rules.sessions_per_address))
         asks.append((f"address:{trail.client_ip}", rules.per_address))
         self._charge(exchange, asks)
+
+    def failed(self, exchange: Exchange) -> None:
+        """Note that a server failed to authenticate; an address that goes on and on is not heard for a while."""
+        address, now = exchange.trail.client_ip, self._clock()
+        _, wait_s = self._counts.charge([(f"failures:{address}", self._rules.sessions_per_address)], now)
+        if wait_s:
+            self._barred.put(address, now + wait_s, now + wait_s, now)
+
+    def _admit_server(self, address: str) -> None:
+        now = self._clock()
+        until = self._barred.get(address, now)
+        if until is not None:
+            raise Refusal(
+                errors.RATE_LIMITED, "Too many calls of this address failed to authenticate.",
+                retry_after_s=retry_after(until - now),
+            )  # fmt: skip
 
     def admit_guest(self, exchange: Exchange, session_id: str) -> None:
         """Charge the limit of one guest session. Raises Refusal(RATE_LIMITED)."""

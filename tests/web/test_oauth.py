@@ -161,6 +161,7 @@ async def test_the_authorization_endpoint_knows_the_visitor_by_the_cookie_only(l
         "response_type": "code", "client_id": PARTY_ID, "redirect_uri": REDIRECT, "scope": "openid email", "state": "s",
         "prompt": "none",
     }  # fmt: skip
+    sent: dict[str, list[str]] = {}
     for headers, member in (({"Cookie": cookie.partition(";")[0]}, "code"), ({}, "error")):
         url = f"{login.url}/oauth/authorize"
         async with login.client.get(url, params=query, headers=headers, allow_redirects=False) as answer:

@@ -97,3 +97,42 @@ def test_what_is_left_is_told_and_who_must_wait_is_told_for_how_long() -> None:
     assert dict(first.limit_headers) == {"RateLimit-Policy": '"guest";q=2;w=60', "RateLimit": '"guest";r=1'}
     assert dict(second.limit_headers)["RateLimit"] == '"guest";r=0'
     assert dict(third.limit_headers)["RateLimit"] == '"guest";r=0;t=30'
+
+
+def server_call(surface: str = "oauth_token") -> Exchange:
+    """A call of Genesys' servers."""
+    exchange = call()
+    exchange.trail.surface, exchange.trail.site = surface, None
+    return exchange
+
+
+def test_genesys_is_not_counted_for_the_visitors_that_it_asks_about() -> None:
+    many = Limit.per_minute(1)
+    counts = Throttle(ThrottleRules(many, many, many, many, many), lambda: 1_000.0)
+    for _ in range(10_000):
+        counts.admit(server_call())
+        counts.admit(server_call("oidc"))
+
+
+def test_an_address_that_fails_to_authenticate_again_and_again_is_not_heard_for_a_while() -> None:
+    now, few = [1_000.0], Limit.per_minute(3)
+    counts = Throttle(ThrottleRules(few, few, few, few, few), lambda: now[0])
+    for _ in range(3):
+        counts.failed(server_call())
+        counts.admit(server_call())
+    counts.failed(server_call())
+    with pytest.raises(Refusal) as refused:
+        counts.admit(server_call())
+    assert (refused.value.code, refused.value.retry_after_s) == ("limit.rate", 20)
+    now[0] += 21
+    counts.admit(server_call())
+
+
+def test_codes_that_open_sessions_count_as_sessions() -> None:
+    few, many = Limit.per_minute(1), Limit.per_minute(1_000)
+    counts = Throttle(ThrottleRules(many, many, many, many, few), lambda: 1_000.0)
+    exchange = call()
+    exchange.trail.surface = "auth_code"
+    counts.admit(exchange)
+    with pytest.raises(Refusal):
+        counts.admit(exchange)
