@@ -179,6 +179,7 @@ class Admissions:
     async def _record(self, admission: Admission, visitor: Visitor | None, trail: Trail) -> None:
         """Write the grant to disk before the handle leaves; when that fails, a session that is new is ended again."""
         session = admission.session
+        await self._gate.meet(trail.caller)
         record = records.session_issued(
             at=self._clock(),
             who=self._gate.subject(trail),

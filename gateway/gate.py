@@ -61,8 +61,15 @@ class AuditSink(Protocol):
     async def room(self, site: str | None = None) -> None:
         """Returns when a class B record of the site would find room. Raises Refusal(AUDIT_UNAVAILABLE) after 250 ms."""
 
-    def pseudonym(self, site: str, subject: str, now: float) -> str:
-        """The pseudonym of a guest in the epoch of `now`."""
+    @property
+    def has_subject_keys(self) -> bool:
+        """May the pseudonym of a guest change at any moment?"""
+
+    async def meet(self, site: str, subject: str) -> None:
+        """Has the pseudonym of a guest at hand, where each has a key of its own. Never raises."""
+
+    def pseudonym(self, site: str, subject: str, now: float) -> str | None:
+        """The pseudonym of a guest in the epoch of `now`; None where `meet` could not have it."""
 
     def client_ref(self, address: str, now: float) -> str:
         """The day's reference of a client address."""
@@ -79,7 +86,7 @@ class Trail:
     """What is known of one request, for its records: filled as it is found out. Nothing secret has a place here.
 
     `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
-    relying party or backend that an OAuth endpoint authenticated; `token_ref` the reference of the credential that was
+    relying party or backend that an OAuth endpoint authenticated, `grant` the grant_type that it asked with; `token_ref` the reference of the credential that was
     injected last.
     """
 
@@ -100,6 +107,7 @@ class Trail:
     upstream_s: float = 0.0
     conversation: str | None = None
     client: str | None = None
+    grant: str | None = None
     token_ref: str | None = None
     who: Subject | None = field(default=None, repr=False)
 
@@ -124,6 +132,7 @@ class Gate:
         permit = decide(facts, rules, self._clock())
         self._allowed.value += 1.0
         trail.caller = permit.caller
+        await self.meet(permit.caller)
         trail.route = permit.route.name
         trail.template = permit.route.match.path
         await self._audit.room(trail.site)
@@ -136,6 +145,7 @@ class Gate:
         trail.caller = facts.caller
         permit = decide_socket(facts, rules, deployment_id, self._clock())
         self._allowed.value += 1.0
+        await self.meet(facts.caller)
         await self._audit.room(trail.site)
         return permit
 
@@ -192,6 +202,11 @@ class Gate:
             )
         )  # fmt: skip
 
+    async def meet(self, caller: Caller | None) -> None:
+        """Have the name of a guest at hand, before the first record of it is made. Never raises."""
+        if isinstance(caller, Guest):
+            await self._audit.meet(caller.session.site, caller.session.guest_id)
+
     async def granted(self, record: Record) -> None:
         """Record a grant durably before it takes effect (class A). Raises Refusal(AUDIT_UNAVAILABLE)."""
         await self._audit.grant(record)
@@ -246,7 +261,8 @@ class Gate:
             )
         if room in {"token", "oauth"} and trail.surface in OAUTH_SURFACES:
             return records.token_refused(
-                at=at, who=who, reason=code, status=refusal.status, client=trail.client, backend=backend, **common
+                at=at, who=who, reason=code, status=refusal.status, client=trail.client, grant=trail.grant,
+                backend=backend, **common
             )
         if code in LIMITERS:
             return records.ratelimit_blocked(
@@ -279,15 +295,21 @@ class Gate:
         whom = (session.id, session.guest_id) if session is not None else ("", trail.site or "")
         key = (*whom, trail.client_ip, day)
         found = self._subjects.get(key)
-        if found is None:
-            found = self._make_subject(trail)
+        if found is None or (self._audit.has_subject_keys and found.fields.get("user.id") != self._name_of(caller)):
+            found = self._make_subject(trail, self._name_of(caller))
             self._subjects[key] = found
             if len(self._subjects) > SUBJECTS_KEPT:
                 self._subjects.popitem(last=False)
         trail.who = found
         return found
 
-    def _make_subject(self, trail: Trail) -> Subject:
+    def _name_of(self, caller: Caller | None) -> str | None:
+        """The pseudonym of a guest, as it is now: it may have been destroyed, or begun, since the last record."""
+        if not isinstance(caller, Guest):
+            return None
+        return self._audit.pseudonym(caller.session.site, caller.session.guest_id, self._clock())
+
+    def _make_subject(self, trail: Trail, name: str | None) -> Subject:
         now, caller = self._clock(), trail.caller
         if isinstance(caller, Guest):
             session = caller.session
@@ -295,7 +317,7 @@ class Gate:
                 site=session.site,
                 client_ip=trail.client_ip,
                 client_ref=self._audit.client_ref(trail.client_ip, now),
-                user=self._audit.pseudonym(session.site, session.guest_id, now),
+                user=name,
                 session_ref=self._audit.ref("session", session.id),
             )
         return records.subject(

@@ -38,7 +38,8 @@ def audit_log(
         return AuditLog(settings, metrics)
     prefix, keep_s = compiled.config.store.prefix, settings.retention_days * 86_400
     anchor = StoreAnchor(store.run_script, prefix, keep_s)
-    return AuditLog(settings, metrics, store=anchor, agree=_agreement(store, sealer))
+    subjects = StoredSubjectKeys(store, sealer, prefix, keep_s)
+    return AuditLog(settings, metrics, store=anchor, agree=_agreement(store, sealer), subject_keys=subjects)
 
 
 async def share_keys(audit: AuditLog) -> None:
@@ -69,6 +70,7 @@ def audit_settings(compiled: Compiled, directory: Path, node: str) -> AuditSetti
         segment_max_bytes=audit.segment_mib * 1024 * 1024,
         segment_max_age_s=audit.segment_hours * 3_600,
         gzip=audit.gzip,
+        subject_keys=audit.subject_keys,
         checkpoint_interval_s=audit.checkpoint_s,
         checkpoint_max_records=audit.checkpoint_records,
         checkpoint_idle_s=audit.checkpoint_idle_s,
@@ -106,3 +108,49 @@ def _agreement(store: RedisStore, sealer: Sealer) -> Agree:
         return key
 
     return agree
+
+
+_AGREE_SCRIPT: Final = """
+local kept = redis.call('GET', KEYS[1])
+if not kept then kept = ARGV[1]; redis.call('SET', KEYS[1], kept) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return kept
+"""
+_FIND_SCRIPT: Final = "return redis.call('GET', KEYS[1])"
+_FORGET_SCRIPT: Final = "return redis.call('DEL', KEYS[1])"
+
+
+class StoredSubjectKeys:
+    """The keys of single visitors in the shared store, sealed; each lives as long as records of its visitor may."""
+
+    def __init__(self, store: RedisStore, sealer: Sealer, prefix: str, keep_s: int) -> None:
+        """Keys of the store begin with `prefix`."""
+        self._store, self._sealer, self._prefix, self._keep_s = store, sealer, prefix, keep_s
+
+    async def agree(self, name: str, fresh: bytes) -> bytes:
+        """Return the key of this name; keep `fresh` as such when there is none. Raises OSError."""
+        sealed = self._sealer.seal(fresh, _context(name)).hex()
+        return self._opened(name, await self._run(_AGREE_SCRIPT, name, sealed, str(self._keep_s)))
+
+    async def find(self, name: str) -> bytes | None:
+        """Return the key of this name, or None. Raises OSError."""
+        kept = await self._run(_FIND_SCRIPT, name)
+        return None if kept is None else self._opened(name, kept)
+
+    async def forget(self, name: str) -> bool:
+        """Destroy the key of this name; True when there was one. Raises OSError."""
+        return await self._run(_FORGET_SCRIPT, name) == 1
+
+    async def _run(self, script: str, name: str, *arguments: str) -> object:
+        return await self._store.run_script(script, [f"{self._prefix}audit:subject:{name}"], list(arguments))
+
+    def _opened(self, name: str, kept: object) -> bytes:
+        text = kept.decode() if isinstance(kept, bytes) else str(kept)
+        try:
+            return self._sealer.open(bytes.fromhex(text), _context(name))
+        except (SealBroken, ValueError) as fault:
+            raise OSError("another guest key sealed it: [keys] guest differs") from fault
+
+
+def _context(name: str) -> bytes:
+    return f"audit-subject:{name}".encode()

@@ -123,7 +123,7 @@ class Gateway:
             gauge=lambda client, share: self.metrics.upstream_quota_used.child(client).set(share),
         )  # fmt: skip
         self.owners = ConversationOwners(self._api_leg, self._owners_bearer, self._ownership_client, clock)
-        self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota)
+        self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota, refuge_of=self._refuge)
         self.throttle = Throttle(self.rules.throttle, clock)
         self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
         self.parties = RelyingParties(relying_parties(compiled.parties.values()))
@@ -309,6 +309,10 @@ class Gateway:
         org = question.org
         slot = self.quota.take(org, client, question.site, is_guest=question.by_guest)
         return await self.tokens.bearer(org, client, deadline, slot)
+
+    def _refuge(self, org: str) -> tuple[str, str] | None:
+        other = self.compiled.orgs[org].failover
+        return None if other is None else (other, self.rules.hosts[other].region)
 
     def _ownership_client(self, org: str) -> str | None:
         return self.compiled.orgs[org].ownership_client

@@ -30,8 +30,11 @@ class Trail(Protocol):
     async def grant(self, record: Record) -> None:
         """Returns when the record is durable. Raises Refusal(AUDIT_UNAVAILABLE)."""
 
-    def pseudonym(self, site: str, subject: str, now: float) -> str:
-        """The pseudonym of a guest in the epoch of `now`."""
+    async def meet(self, site: str, subject: str) -> None:
+        """Has the pseudonym of a guest at hand, where each has a key of its own. Never raises."""
+
+    def pseudonym(self, site: str, subject: str, now: float) -> str | None:
+        """The pseudonym of a guest in the epoch of `now`; None where `meet` could not have it."""
 
     def client_ref(self, address: str, now: float) -> str:
         """The day's reference of a client address."""
@@ -64,6 +67,8 @@ class Records:
         backend: str | None = None,
     ) -> None:
         """Record that a code, token or handle was made. Raises Refusal(AUDIT_UNAVAILABLE): then it is not given out."""
+        if person is not None:
+            await self._trail.meet(person.site, person.sub)
         record = records.token_minted(
             at=asked.now,
             who=self.subject(asked, person),
@@ -72,6 +77,7 @@ class Records:
             expires_at=expires_at,
             scopes=scopes,
             token_kind=kind,
+            grant=asked.grant,
             backend=backend,
             request_id=asked.request_id,
         )

@@ -65,11 +65,15 @@ class Trail:
 
     records: list[Record] = field(default_factory=list)
     failure: Refusal | None = None
+    met: list[tuple[str, str]] = field(default_factory=list)
 
     async def grant(self, record: Record) -> None:
         if self.failure is not None:
             raise self.failure
         self.records.append(record)
+
+    async def meet(self, site: str, subject: str) -> None:
+        self.met.append((site, subject))
 
     def pseudonym(self, site: str, subject: str, now: float) -> str:
         return "p202611:" + hashlib.sha256(f"{site}{subject}".encode()).hexdigest()[:24]

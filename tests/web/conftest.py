@@ -55,6 +55,11 @@ class RememberingAudit:
         if self.fails:
             raise Refusal(AUDIT_UNAVAILABLE, retry_after_s=1)
 
+    has_subject_keys = False
+
+    async def meet(self, site: str, subject: str) -> None:
+        """Nothing to fetch: every guest has a name."""
+
     def pseudonym(self, site: str, subject: str, now: float) -> str:
         return f"p1:{site}"
 

@@ -76,6 +76,7 @@ OWN: Final[dict[str, Field]] = {
     "gateway.token.expires": Field("string", "end of the token", 27),
     "gateway.token.client": Field("string", "client or backend, by its name in the configuration", 64),
     "gateway.token.kind": Field("string", "handle, ticket, code, id_token or refresh", 32),
+    "gateway.token.grant": Field("string", "grant_type that was asked with, where the token endpoint knows it", 64),
     "gateway.region": Field("string", "Genesys region", 32),
     "gateway.responder": Field("string", "who answered: gateway or upstream", 8, "^(gateway|upstream)$"),
     "gateway.upstream_duration": Field("integer", "nanoseconds waited for the upstream"),

@@ -30,10 +30,12 @@ from gateway.observe.audit.files import FileSystem
 from gateway.observe.audit.keeper import Keeper
 from gateway.observe.audit.keys import signer_for
 from gateway.observe.audit.ledger import AuditWriteFailedError, Clock, Ledger, Written
-from gateway.observe.audit.pseudonyms import Agree, KeyRing
+from gateway.observe.audit.names import Names
+from gateway.observe.audit.pseudonyms import Agree
 from gateway.observe.audit.records import Record, sealing
 from gateway.observe.audit.segments import writer_name
 from gateway.observe.audit.settings import AuditSettings
+from gateway.observe.audit.subjects import SubjectKeys
 from gateway.observe.audit.suppression import WINDOW_S, Suppressor
 from gateway.observe.audit.writer import Batch, Grant, Writer
 from gateway.observe.metrics import Metrics
@@ -44,7 +46,7 @@ _REFUSALS_BYTES_FLOOR: Final = 16 * 1024 * 1024
 _RETRY_AFTER_S: Final = 5
 
 
-class AuditLog:
+class AuditLog(Names):
     """The audit log of one process. Open it after any fork: a writer belongs to one process."""
 
     def __init__(
@@ -57,15 +59,15 @@ class AuditLog:
         random: Callable[[int], bytes] = os.urandom,
         store: StoreAnchor | None = None,
         agree: Agree | None = None,
+        subject_keys: SubjectKeys | None = None,
         anchors: Sequence[Anchor] = (),
     ) -> None:
-        """Prepare. `store` also serves as the source of the peers' heads;
-        `agree` shares pseudonym keys between nodes.
+        """Prepare. `store` also serves as the source of the peers' heads; `agree` shares pseudonym keys between nodes,
+        `subject_keys` those of single visitors.
         """
-        self.settings = settings
+        super().__init__(settings, subject_keys, clock or Clock(), random)
         self.writer_name = ""
         self._metrics = metrics or Metrics()
-        self._clock = clock or Clock()
         self._files = files or FileSystem()
         self._random, self._store, self._agree = random, store, agree
         self._anchors: list[Anchor] = [*anchors]
@@ -77,7 +79,6 @@ class AuditLog:
             self._anchors.append(store)
         self._suppressor = Suppressor()
         self._aggregator = Aggregator(settings.levels) if settings.levels else None
-        self._ring = KeyRing(settings.dir / "keys", random)
         self._capacity = settings.queue_max_records
         self._refusals_capacity = int(self._capacity * _REFUSALS_SHARE)
         self._room = asyncio.Event()
@@ -254,26 +255,6 @@ class AuditLog:
             writer.push(record)
         else:
             self._metrics.audit_suppressed.child(action).inc()
-
-    def pseudonym(self, site: str, subject: str, now: float) -> str:
-        """Return the visitor's pseudonym of this month. Raises OSError when its key cannot be had."""
-        return self._ring.pseudonym(site, subject, now)
-
-    def client_ref(self, address: str, now: float) -> str:
-        """Return the reference of a full client address for this day. Raises OSError when its key cannot be had."""
-        return self._ring.client_ref(address, now)
-
-    def ref(self, kind: str, secret: str) -> str:
-        """Return the lasting reference of a token, session or conversation, to find it again with `gateway audit
-        hash`.
-        """
-        return self._ring.ref(kind, secret)
-
-    def conversation(self, conversation_id: str) -> str:
-        """Return the conversation id as records may show it: clear, or its reference, by `conversation_id`."""
-        return (
-            conversation_id if self.settings.conversation_id == "clear" else self.ref("conversation", conversation_id)
-        )
 
     def ready(self, now: float) -> str | None:
         """None while records become durable, else why not: nothing durable for `stalled_after_s` though something

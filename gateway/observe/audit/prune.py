@@ -23,6 +23,7 @@ from gateway.observe.audit.records import Record, admin_action, iso, sealing
 from gateway.observe.audit.recovery import is_closed, mark_path
 from gateway.observe.audit.segments import DAMAGED, SegmentFile, by_writer, find_segments, read_lines
 from gateway.observe.audit.settings import AuditSettings
+from gateway.observe.audit.subjects import DirectoryKeys
 
 _LOCK_FILE: Final = ".prune.lock"
 _DAY_S: Final = 86_400.0
@@ -72,7 +73,10 @@ def prune(settings: AuditSettings, now: float) -> Pruned:
         for item in prunable:
             for path in (item.segment.path, item.segment.path.with_name(f"{item.segment.name}.gz")):
                 path.unlink(missing_ok=True)
-        epochs = KeyRing(settings.dir / "keys").destroy_before(now - settings.retention_days * _DAY_S)
+        before = now - settings.retention_days * _DAY_S
+        epochs = KeyRing(settings.keys_dir).destroy_before(before)
+        if unused := DirectoryKeys(settings.subjects_dir).forget_unused(before):
+            epochs.append(f"subjects:{unused}")
         if epochs:
             write_once(
                 settings, [admin_action(at=now, who_acted="retention", verb="destroy-keys", target=" ".join(epochs))]

@@ -82,12 +82,7 @@ class KeyRing:
         ended = {"user": month_of(moment), "client": day_of(moment)}
         gone = [name for name in self.epochs() if name.partition("-")[2] < ended[name.partition("-")[0]]]
         for name in gone:
-            path = self._path(name)
-            with path.open("r+b") as file:
-                file.write(bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
+            destroy(self._path(name))
             self._keys.pop(name, None)
         return gone
 
@@ -131,6 +126,15 @@ class KeyRing:
     def _stored(self, name: str, key: bytes) -> bytes:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _whole(self._path(name), write_secret_file(self._path(name), key))
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a key file, then remove it. Raises OSError."""
+    with path.open("r+b") as file:
+        file.write(bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def _whole(path: Path, key: bytes) -> bytes:

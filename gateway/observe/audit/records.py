@@ -114,6 +114,7 @@ _FIELD_OF: Final[dict[str, str]] = {
     "kid": "gateway.auth.kid", "issuer": "gateway.auth.issuer", "session_expires": "gateway.session.expires",
     "session_ref": "gateway.ref.session", "token_ref": "gateway.ref.token", "scopes": "gateway.token.scopes",
     "token_expires": "gateway.token.expires", "client": "gateway.token.client", "token_kind": "gateway.token.kind",
+    "grant": "gateway.token.grant",
     "error": "error.type", "ws_code": "gateway.ws.code", "initiator": "gateway.ws.initiator",
     "messages": "gateway.ws.messages", "ws_bytes": "gateway.ws.bytes", "origin": "gateway.origin",
     "limiter": "gateway.limiter", "sha256": "gateway.config.sha256", "config_version": "gateway.config.version",
@@ -155,21 +156,21 @@ def session_ended(
 
 def token_minted(
     *, at: float, who: Subject, token_ref: str, client: str, expires_at: float, scopes: Iterable[str] = (),
-    token_kind: str | None = None, region: str | None = None, backend: str | None = None,
+    token_kind: str | None = None, grant: str | None = None, region: str | None = None, backend: str | None = None,
     request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
     """A token, code, ticket or handle was made or fetched (class A)."""
     return _record("token.minted", at, who, token_ref=token_ref, client=client, token_expires=iso(expires_at),
-                   scopes=sorted(scopes) or None, token_kind=token_kind, region=region, backend=backend,
+                   scopes=sorted(scopes) or None, token_kind=token_kind, grant=grant, region=region, backend=backend,
                    request_id=request_id, trace_id=trace_id)  # fmt: skip
 
 
 def token_refused(
-    *, at: float, who: Subject, reason: str, status: int | None = None, client: str | None = None,
+    *, at: float, who: Subject, reason: str, status: int | None = None, client: str | None = None, grant: str | None = None,
     region: str | None = None, backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
     """A token was asked for and refused, by us or by Genesys (class C)."""
-    return _record("token.refused", at, who, reason=reason, status=status, client=client, region=region,
+    return _record("token.refused", at, who, reason=reason, status=status, client=client, grant=grant, region=region,
         backend=backend,
                    request_id=request_id, trace_id=trace_id)  # fmt: skip
 

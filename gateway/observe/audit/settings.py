@@ -59,6 +59,7 @@ class AuditSettings:
     levels: tuple[LevelRule, ...] = ()
     refusing_sites: frozenset[str] = frozenset()
     gzip: bool = True
+    subject_keys: bool = False
     queue_max_records: int = 65_536
     queue_max_bytes: int = 64 * 1024 * 1024
     batch_max_records: int = 512
@@ -73,6 +74,16 @@ class AuditSettings:
     def refuses(self, site: str | None) -> bool:
         """Is a call of this site refused when it cannot be recorded? The stricter of deployment and site counts."""
         return self.on_failure == "refuse" or site in self.refusing_sites
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the keys of pseudonyms lie."""
+        return self.dir / "keys"
+
+    @property
+    def subjects_dir(self) -> Path:
+        """Where the visitors' own keys lie, unless nodes share them through the store."""
+        return self.keys_dir / "subjects"
 
     @property
     def dirs(self) -> tuple[Path, ...]:

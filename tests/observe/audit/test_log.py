@@ -345,20 +345,6 @@ async def test_several_logs_in_one_directory_do_not_meet(tmp_path: Path) -> None
     assert report.findings == []
 
 
-async def test_pseudonyms_come_from_the_logs_own_keys(tmp_path: Path) -> None:
-    async with opened(tmp_path) as log:
-        assert log.pseudonym("shop", "u1", START) == log.pseudonym("shop", "u1", START)
-        assert log.pseudonym("shop", "u1", START) != log.pseudonym("other", "u1", START)
-        assert log.client_ref("192.0.2.1", START).startswith("c20261118:")
-        assert log.ref("token", "x") != log.ref("session", "x")
-        assert log.conversation("abc") == "abc"
-
-
-async def test_a_conversation_id_may_be_hidden(tmp_path: Path) -> None:
-    async with opened(tmp_path, conversation_id="hmac") as log:
-        assert log.conversation("abc") == log.ref("conversation", "abc")
-
-
 async def test_calls_are_summed_up_where_a_rule_says_so_and_found_again(tmp_path: Path) -> None:
     rules = (LevelRule("aggregate", routes=frozenset(["close"])),)
     async with opened(tmp_path, levels=rules) as log:
