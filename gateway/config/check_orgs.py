@@ -33,6 +33,8 @@ def check_orgs(config: Config, sources: Sources) -> Iterator[Finding]:
         if org.organization_id is not None and not _UUID.fullmatch(org.organization_id):
             yield error(f"{key}.organization_id", "is not a UUID", "Copy it from Admin, Organization Settings.")
         yield from _check_client_ids(key, org)
+        if org.failover is not None:
+            yield from _check_failover(f"{key}.failover", name, org.failover, config)
         for client_name, client in org.clients.items():
             here = f"{key}.clients.{client_name}"
             yield from _check_permissions(here, client, calls_of(name, client_name, config, sources), sources)
@@ -64,6 +66,17 @@ def _check_endpoints(key: str, org: Org, dev: bool) -> Iterator[Finding]:
                 f"{key}.endpoints.{name}", fault,
                 f"Write {secure}://host[:port]" + ("." if dev else f"; {plain}:// only with dev = true."),
             )  # fmt: skip
+
+
+def _check_failover(key: str, name: str, other: str, config: Config) -> Iterator[Finding]:
+    if other not in config.orgs or other == name:
+        yield error(key, f"names no other organisation: {other}", f"Configured are {listed(config.orgs)}.")
+        return
+    used = {route.client for route in config.routes if route.client is not None and name in orgs_of(route, config)}
+    if lacking := sorted(used - config.orgs[other].clients.keys()):
+        yield error(key, f"{other} has no client {listed(lacking)}", "Give it clients of the same names.")
+    if config.orgs[other].region == config.orgs[name].region:
+        yield warning(key, f"{other} is in the same region", "Name an organisation of another region.")
 
 
 def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:

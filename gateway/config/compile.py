@@ -52,6 +52,7 @@ class CompiledOrg:
     hosts: Hosts
     organization_id: str | None
     ownership_client: str | None
+    failover: str | None
     clients: Mapping[str, CompiledClient]
 
 
@@ -178,7 +179,9 @@ def _org(name: str, org: Org, sources: Sources) -> CompiledOrg:
     endpoints = org.endpoints.model_dump(exclude_none=True)
     region = _region(org, endpoints, sources.regions)
     clients = {key: _client(key, client, sources.secrets) for key, client in org.clients.items()}
-    return CompiledOrg(name, region, hosts_of(region, endpoints), org.organization_id, org.ownership_client, clients)
+    return CompiledOrg(
+        name, region, hosts_of(region, endpoints), org.organization_id, org.ownership_client, org.failover, clients
+    )
 
 
 def _region(org: Org, endpoints: Mapping[str, str], regions: RegionTable) -> Region:

@@ -235,6 +235,9 @@ class Org(Section):
     ownership_client: Name | None = Field(
         None, description="OAuth client that finds out whose a conversation is, for routes with an owner."
     )
+    failover: Name | None = Field(
+        None, description="Organisation of another region for reads that cannot reach this one; absent: nothing moves."
+    )
     clients: dict[Name, Client] = Field(default_factory=dict, description="OAuth clients by purpose.")
     endpoints: Endpoints = Field(default_factory=Endpoints, description="Hosts that differ from the region table.")
 

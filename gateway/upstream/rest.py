@@ -7,17 +7,13 @@ only a Permit opens it, redirects are not followed, and nothing that Genesys hol
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
-import orjson
-
-from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, Refusal
-from gateway.policy.answer_filter import Tree, compile_ways, picked
+from gateway.errors import TOKEN_UNAVAILABLE, Refusal
 from gateway.policy.decision import Guest, Permit
-from gateway.policy.injection import PASSED_ANSWER_HEADERS, answer_headers, contains_secret, upstream_request_headers
+from gateway.policy.injection import answer_headers, upstream_request_headers
 from gateway.policy.leaks import masked
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
@@ -28,6 +24,14 @@ from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.framing import Header
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.quota import QuotaGovernor
+from gateway.upstream.rest_answer import (
+    fields_of,
+    picked_body,
+    read_refusal,
+    refuse_body,
+    refuse_unusable,
+    tree_of,
+)
 from gateway.upstream.tokens import TokenBroker
 
 SMALL_BYTES: Final = 65_536
@@ -38,16 +42,13 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 sect
 FILTERED_BYTES: Final = 4_194_304
 """Largest answer of a route that lets only some members pass: it has to be read whole."""
 JSON: Final = "application/json"
-HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 BEARER_AT_FAULT: Final = frozenset({"authentication.required", "bad.credentials", "credentials.expired"})
 """Codes of a 401 that another token may mend (reference: codes common to all operations)."""
 VARYING: Final = ("accept", "accept-language")
 CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 
-ASKED: Final = PASSED_ANSWER_HEADERS | {"connection", "content-encoding"}
-MAX_KNOWN_NAMES: Final = 1_024
-_asked_names: dict[bytes, str] = {}  # spelling as received -> lower-case name, "" for fields that nobody asks about
-
+Refuge = tuple[str, str]
+"""Another organisation and its region."""
 InboundHeaders = Iterable[tuple[str, str]]
 
 
@@ -65,6 +66,8 @@ class RelayAnswer:
     correlation_id: str | None = None
     from_cache: bool = False
     content_length: int | None = None
+    moved_to: str | None = None
+    """The region that answered in the place of the organisation's own."""
     _answer: Answer | None = field(default=None, repr=False)
     _secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -92,6 +95,7 @@ class RelayAnswer:
 class _Call:
     """One call on its way: what stays the same when it is sent a second time."""
 
+    org: str
     permit: Permit
     leg: HttpLeg
     inbound: tuple[tuple[str, str], ...]
@@ -122,8 +126,12 @@ class RestRelay:
         *,
         cache: AnswerCache | None = None,
         quota: QuotaGovernor | None = None,
+        refuge_of: Callable[[str], Refuge | None] = lambda org: None,
     ) -> None:
-        """`quota`: that of all tokens; absent: calls are not counted."""
+        """`quota`: that of all tokens; absent: calls are not counted. `refuge_of`: where reads of an organisation go
+        that cannot reach it, as declared.
+        """
+        self._refuge_of = refuge_of
         self._quota = quota
         self._leg_of = leg_of
         self._tokens = tokens
@@ -152,6 +160,7 @@ class RestRelay:
         if key is not None and (kept := self._cache.get(key)) is not None:
             return RelayAnswer(kept.status, list(kept.headers), kept.body, from_cache=True)
         call = _Call(
+            org=permit.org,
             permit=permit,
             leg=self._leg_of(permit.org),
             inbound=headers,
@@ -163,12 +172,12 @@ class RestRelay:
         )
         try:
             if route.auth == "oauth":
-                answer = await self._as_oauth_client(call)
+                answer = await self._as_declared(call)
             else:
                 answer = await self._as_guest(call, guest_jwt)
         except UpstreamFault as fault:
             raise fault.refusal() from fault
-        if key is not None and answer.status == 200 and answer.body is not None:
+        if key is not None and answer.status == 200 and answer.body is not None and answer.moved_to is None:
             self._cache.put(key, KeptAnswer(answer.status, tuple(answer.headers), answer.body), route.cache_s)
         return answer
 
@@ -183,6 +192,20 @@ class RestRelay:
         answer, waited_s = await self._send(call, guest_jwt)
         return await self._finish(call, answer, waited_s, guest_jwt)
 
+    async def _as_declared(self, call: _Call) -> RelayAnswer:
+        """Call the organisation of the permit; a read that could not reach it goes where the configuration says."""
+        try:
+            return await self._as_oauth_client(call)
+        except (UpstreamFault, Refusal) as fault:
+            refuge = self._refuge_of(call.org) if _may_move(call.route, fault) else None
+            if refuge is None:
+                raise
+        call.org, region = refuge
+        call.leg = self._leg_of(call.org)
+        answer = await self._as_oauth_client(call)
+        answer.moved_to = region
+        return answer
+
     async def _as_oauth_client(self, call: _Call) -> RelayAnswer:
         """Call with the bearer of the route's client; when Genesys does not take it, once more with a new one.
 
@@ -191,20 +214,20 @@ class RestRelay:
         if self._quota is not None and call.route.client is not None:
             permit = call.permit
             is_guest = isinstance(permit.caller, Guest)
-            call.slot = self._quota.take(permit.org, call.route.client, permit.site, is_guest=is_guest)
+            call.slot = self._quota.take(call.org, call.route.client, permit.site, is_guest=is_guest)
         bearer = await self._bearer(call)
         credential = bearer.reveal()
         answer, waited_s = await self._send(call, credential)
         if answer.status != 401:
             return await self._finish(call, answer, waited_s, credential)
-        code, context_id = await _read_refusal(answer)
+        code, context_id = await read_refusal(answer)
         if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
             bearer = await self._bearer(call)
             answer, again_s = await self._send(call, bearer.reveal())
             waited_s += again_s
             if answer.status != 401:
                 return await self._finish(call, answer, waited_s, bearer.reveal())
-            code, context_id = await _read_refusal(answer)
+            code, context_id = await read_refusal(answer)
         told = f"Genesys refused the credential of client {call.route.client}: {code or 'no code'}"
         raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
 
@@ -212,7 +235,7 @@ class RestRelay:
         """The bearer of the route's client, about to be injected."""
         if call.route.client is None:
             raise ValueError(f"route {call.route.name} has no client")
-        bearer = await self._tokens.bearer(call.permit.org, call.route.client, call.deadline, call.slot)
+        bearer = await self._tokens.bearer(call.org, call.route.client, call.deadline, call.slot)
         call.injected(bearer.reference)
         return bearer
 
@@ -243,11 +266,11 @@ class RestRelay:
 
     async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: str | None) -> RelayAnswer:
         """Judge the head, take a small body at once, and filter what goes back."""
-        fields, route = _fields(answer.headers), call.route
+        fields, route = fields_of(answer.headers), call.route
         if self._quota is not None and route.client is not None:
-            self._quota.heard(call.permit.org, route.client, call.slot, answer.status, fields)
+            self._quota.heard(call.org, route.client, call.slot, answer.status, fields)
         try:
-            _refuse_unusable(answer.status, fields)
+            refuse_unusable(answer.status, fields)
             secrets = () if credential is None else (credential,)
             encoded = tuple([secret.encode("latin-1") for secret in secrets])
             length = answer.content_length
@@ -258,8 +281,8 @@ class RestRelay:
                 body = answer.whole(most)
                 if body is None:
                     body = await answer.read(most)
-                _refuse_body(body, fields, encoded)
-                body = masked(_picked(body, _tree_of(route.answer)) if filtered and body else body)
+                refuse_body(body, fields, encoded)
+                body = masked(picked_body(body, tree_of(route.answer)) if filtered and body else body)
         except BaseException:
             answer.abort()
             raise
@@ -289,80 +312,10 @@ class RestRelay:
         return (permit.site, permit.org, route.name, permit.upstream_target, *(sent.get(name, "") for name in VARYING))
 
 
-async def _read_refusal(answer: Answer) -> tuple[str | None, str | None]:
-    """Code and contextId of a 401's body; None where it is not Genesys' error object."""
-    body = await answer.read(SMALL_BYTES)
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None, None
-    if not isinstance(document, dict):
-        return None, None
-    code, context_id = document.get("code"), document.get("contextId")
-    return (
-        code[:64] if isinstance(code, str) else None,
-        context_id[:64] if isinstance(context_id, str) else None,
-    )
-
-
-def _fields(headers: Sequence[Header]) -> dict[str, str]:
-    """The fields that somebody asks about, by lower-case name, the first of each; Connection in one piece."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        key = _asked_names.get(name)
-        if key is None:
-            key = _learn(name)
-        if key and key not in fields:
-            fields[key] = value.decode("latin-1")
-        elif key == "connection":
-            fields[key] += "," + value.decode("latin-1")
-    return fields
-
-
-def _learn(name: bytes) -> str:
-    """The lower-case name of a field that somebody asks about, or nothing; remembered."""
-    key = name.decode("latin-1").lower()
-    key = key if key in ASKED else ""
-    if len(_asked_names) < MAX_KNOWN_NAMES:
-        _asked_names[name] = key
-    return key
-
-
-def _refuse_unusable(status: int, fields: Mapping[str, str]) -> None:
-    """Refuse what the API never gives: redirects, HTML, encoded bodies (asked for unencoded, and unsearchable)."""
-    if 300 <= status < 400 and status != 304:
-        told = f"A redirect ({status})."
-    elif fields.get("content-type", "").partition(";")[0].strip().lower() in HTML:
-        told = f"HTML with status {status}."
-    elif fields.get("content-encoding", "identity").strip().lower() != "identity":
-        told = "An encoded body."
-    else:
-        return
-    raise Refusal(UPSTREAM_BAD_ANSWER, told, retry_after_s=_whole_seconds(fields.get("retry-after")))
-
-
-def _refuse_body(body: bytes, fields: Mapping[str, str], secrets: tuple[bytes, ...]) -> None:
-    """Refuse a body that is HTML under no name, or that carries our credential back."""
-    if "content-type" not in fields and body.lstrip()[:1] == b"<":
-        raise Refusal(UPSTREAM_BAD_ANSWER, "Markup without a type.")
-    if contains_secret(body, secrets):
-        raise Refusal(UPSTREAM_BAD_ANSWER, "The answer held a credential of the gateway.")
-
-
-@lru_cache(maxsize=1_024)
-def _tree_of(ways: tuple[tuple[str, ...], ...]) -> Tree:
-    return compile_ways(ways)
-
-
-def _picked(body: bytes, tree: Tree) -> bytes:
-    """What of a JSON body passes. Raises Refusal(UPSTREAM_BAD_ANSWER): what cannot be filtered does not pass."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        raise Refusal(UPSTREAM_BAD_ANSWER, "The answer is not the JSON that this route filters.") from exc
-    return orjson.dumps(picked(document, tree))
-
-
-def _whole_seconds(text: str | None) -> int | None:
-    """A Retry-After in seconds."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 7 else None
+def _may_move(route: Route, fault: UpstreamFault | Refusal) -> bool:
+    """May the call be made elsewhere? Only a read of nobody's conversation, of which no byte has gone out."""
+    if route.upstream.method != "GET" or route.owner is not None:
+        return False
+    if isinstance(fault, Refusal):
+        return fault.reason is TOKEN_UNAVAILABLE
+    return not fault.request_sent and fault.kind is not FaultKind.POOL_EXHAUSTED

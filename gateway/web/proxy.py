@@ -84,6 +84,7 @@ class RestProxy:
             injected=partial(self._gate.injected, trail),
         )
         trail.responder, trail.upstream_s = "upstream", answer.upstream_s
+        trail.region = answer.moved_to or trail.region
         if answer.status in AUTH_FAILURES:
             reason = AUTH_FAILURES[answer.status]
             self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
