@@ -86,8 +86,8 @@ class Trail:
     """What is known of one request, for its records: filled as it is found out. Nothing secret has a place here.
 
     `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
-    relying party or backend that an OAuth endpoint authenticated, `grant` the grant_type that it asked with; `token_ref` the reference of the credential that was
-    injected last.
+    relying party or backend that an OAuth endpoint authenticated, `grant` the grant_type that it asked with;
+    `token_ref` the reference of the credential that was injected last.
     """
 
     request_id: str

@@ -29,10 +29,12 @@ class Asked:
     """One request as every call of the provider knows it: the time, and for the records who asked.
 
     `now`: seconds since the epoch. `client_ip`: as the trusted-proxy rules found it; it is cut before it is recorded.
-    `client`: name of the authenticated client or backend, filled as it is found out, so that a refusal can name it.
+    `client`: name of the authenticated client or backend, and `grant`: the grant_type, are filled as they are found
+    out, so that a refusal can name them.
     """
 
     now: float
     request_id: str | None = None
     client_ip: str | None = None
     client: str | None = None
+    grant: str | None = None

@@ -60,7 +60,8 @@ class TokenEndpoint:
     ) -> OAuthAnswer:
         """Answer one request. Raises Refusal, whose `reason.oauth` is the RFC's error word."""
         form = parse_form(content_type, body)
-        grant = self._grants.get(form.require("grant_type"))
+        asked.grant = form.require("grant_type")
+        grant = self._grants.get(asked.grant)
         if grant is None:
             raise Refusal(errors.GRANT_UNSUPPORTED, f"Supported: {', '.join(sorted(self._grants))}.")
         return await grant(form, client_credentials(form, authorization), asked)

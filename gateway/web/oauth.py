@@ -100,7 +100,7 @@ class OAuth:
         try:
             given = await self._provider().page_code(session_id, site.deployment_id, ask, asked)
         finally:
-            trail.client = asked.client
+            trail.client, trail.grant = asked.client, asked.grant
         return exchange.json_answer(200, given)
 
     async def _answered(
@@ -117,7 +117,7 @@ class OAuth:
                 self._throttle.failed(exchange)
             raise
         finally:
-            trail.client = asked.client
+            trail.client, trail.grant = asked.client, asked.grant
         self._gate.answered(trail, status=answer.status)
         return oauth_answer(exchange, answer)
 

@@ -59,6 +59,8 @@ async def test_a_verified_guest_is_signed_in_at_genesys_and_each_leg_is_on_recor
     assert found[0] == ("code", "genesys")
     assert {kind for kind, _ in found[1:4]} == {"access", "id_token", "refresh"}
     assert found[4] == ("guest-jwt", "genesys-login")
+    asked = [r.get("gateway.token.grant") for r in await stack.records() if r.get("gateway.token.kind") == "access"]
+    assert asked == ["authorization_code"]
     called = [r["url.path"] for r in await stack.records() if r["event.action"] == "proxy.allowed"]
     assert called == ["/.well-known/openid-configuration", "/oauth/token", "/oauth/jwks.json"]
     await socket.close()
@@ -159,6 +161,8 @@ async def test_a_refused_exchange_is_on_record_with_what_genesys_said(stack: Sta
     ]
     assert ("oauth.invalid_client", 401, None) in refused
     assert ("genesys.exchange_refused", 401, "genesys-login") in refused
+    asked = [r for r in await stack.records() if r.get("event.reason") == "oauth.invalid_client"]
+    assert [r["gateway.token.grant"] for r in asked] == ["authorization_code"]
     await socket.close()
 
 

@@ -166,7 +166,8 @@ def token_minted(
 
 
 def token_refused(
-    *, at: float, who: Subject, reason: str, status: int | None = None, client: str | None = None, grant: str | None = None,
+    *, at: float, who: Subject, reason: str, status: int | None = None, client: str | None = None,
+    grant: str | None = None,
     region: str | None = None, backend: str | None = None, request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
     """A token was asked for and refused, by us or by Genesys (class C)."""
