@@ -11,20 +11,22 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from gateway.app.accepting import Accepting, Shared
+from gateway.app.console_state import Console
 from gateway.app.gateway import Gateway
 from gateway.config.compile import Compiled
 from gateway.errors import REQUEST_MALFORMED, ConfigFault, Refusal
 from gateway.gate import Trail
 from gateway.web.admin import Admin, AdminParts
 from gateway.web.connection import ConnectionLimits, GatewayServer
+from gateway.web.console import ConsoleParts
 
 BACKLOG: Final = 4_096
 IDLE_GRACE_S: Final = 5.0
@@ -114,6 +116,20 @@ async def listen_admin(gateway: Gateway, compiled: Compiled, places: Places, sta
     async def exposition(accept: str) -> tuple[bytes, str]:
         return gateway.metrics.exposition(accept)
 
+    console = Console(gateway)
+    watching = asyncio.create_task(console.watch())
+
+    async def ended() -> None:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    async def states() -> Sequence[Mapping[str, Any]]:
+        return [console.state()]
+
+    async def request(request_id: str) -> Sequence[Mapping[str, Any]]:
+        return console.request(request_id)
+
+    stack.push_async_callback(ended)
     token = compiled.admin_token
     parts = AdminParts(
         checks={"store": gateway.store.ready, "audit": audit_ready, "signing": signing_ready},
@@ -122,6 +138,7 @@ async def listen_admin(gateway: Gateway, compiled: Compiled, places: Places, sta
         is_draining=lambda: gateway.front is not None and gateway.front.draining,
         token=token.reveal() if token is not None else None,
         guarded=gateway.admin_guests().routes(),
+        console=ConsoleParts(states, request),
     )
     return await serve_admin(Admin(parts), compiled.config.admin.listen, places.admin, stack)
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
 from aiohttp import web
 
-from gateway.app.worker_process import Answered, WorkerFailed, WorkerProcess
+from gateway.app.worker_process import Answered, Worker, WorkerFailed
 from gateway.observe.merge import MergeError, merge_expositions
 from gateway.observe.supervisor_metrics import SUPERVISOR, SupervisorMetrics
 from gateway.web.admin import Admin, AdminParts
+from gateway.web.console import ConsoleParts
 
 log = structlog.get_logger(__name__)
 ANSWER_S: Final = 1.0
@@ -32,14 +33,15 @@ class NodeAdmin(Admin):
 
     def __init__(
         self,
-        serving: Callable[[], Sequence[WorkerProcess]],
+        serving: Callable[[], Sequence[Worker]],
         wanted: Callable[[], int],
         metrics: SupervisorMetrics,
         is_draining: Callable[[], bool],
         token: str | None,
     ) -> None:
         """`serving`: the workers that take traffic; `token`: what operators show here, and we to the workers."""
-        super().__init__(AdminParts({}, self._exposition, lambda _count: (), is_draining, token))
+        console = ConsoleParts(self._states, self._records)
+        super().__init__(AdminParts({}, self._exposition, lambda _count: (), is_draining, token, console=console))
         self._serving, self._wanted, self._metrics = serving, wanted, metrics
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
 
@@ -87,6 +89,16 @@ class NodeAdmin(Admin):
             return web.Response(status=503, text="The worker did not answer.\n")
         return answer
 
+    async def _states(self) -> Sequence[Mapping[str, Any]]:
+        """What the console shows of each worker."""
+        answers = await self._ask_all("/console/state", {})
+        return [{**state, "worker": slot} for slot, one in answers.items() for state in orjson.loads(one.body)]
+
+    async def _records(self, request_id: str) -> Sequence[Mapping[str, Any]]:
+        """The newest records of one request, whichever worker had it."""
+        answers = await self._ask_all(f"/console/request?id={request_id}", {})
+        return [record for one in answers.values() for record in orjson.loads(one.body)]
+
     async def _exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics of all workers, and our own as worker="supervisor"."""
         answers = await self._ask_all("/metrics", {"Accept": accept})
@@ -114,7 +126,7 @@ class NodeAdmin(Admin):
     async def _ask_all(self, path: str, headers: Mapping[str, str]) -> dict[int, Answered]:
         """What each worker answers in time, by slot."""
 
-        async def ask(worker: WorkerProcess) -> tuple[int, Answered | None]:
+        async def ask(worker: Worker) -> tuple[int, Answered | None]:
             try:
                 return worker.slot, await worker.call(path, {**headers, **self._authorization}, ANSWER_S)
             except WorkerFailed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -127,6 +128,10 @@ class SocketRelay:
     def open_sockets(self) -> int:
         """Sockets that are open, or being opened."""
         return self._seats.taken
+
+    def open_by_site(self) -> dict[str, int]:
+        """Sockets that are open, by the name of their site."""
+        return dict(Counter(pair.opening.site for pair in self._pairs))
 
     async def drain(self, within_s: float) -> None:
         """Take no new sockets, close the open ones with 1001 spread over the time, and drop what is left after it."""

@@ -6,6 +6,8 @@ health asks for the admin token.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import html
 import platform
@@ -17,6 +19,8 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
+from gateway.web.console import PATH as CONSOLE
+from gateway.web.console import ConsolePages, ConsoleParts
 from gateway.web.problems import SERVER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,6 +70,7 @@ class AdminParts:
     token: str | None = field(default=None, repr=False)
     revision: str = "unknown"
     guarded: Sequence[tuple[str, str, Handler]] = ()
+    console: ConsoleParts | None = None
 
 
 class Admin:
@@ -83,6 +88,8 @@ class Admin:
         app.router.add_get("/version", self.version)
         app.router.add_get("/audit", self.audit_tail)
         app.router.add_get("/audit.css", self.style)
+        if self._parts.console is not None:
+            ConsolePages(self._parts.console).add_to(app)
         for method, path, handler in self._parts.guarded if self._parts.token is not None else ():
             app.router.add_route(method, path, handler)
         return app
@@ -93,14 +100,16 @@ class Admin:
     ) -> web.StreamResponse:
         token = self._parts.token
         if token is not None and request.path not in OPEN_PATHS:
-            sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(sent, f"Bearer {token}".encode()):
+            for_people = request.path == CONSOLE or request.path.startswith(f"{CONSOLE}/")
+            if not _shows(request.headers.get("Authorization", ""), token, for_people=for_people):
+                scheme = "Basic" if for_people else "Bearer"
                 return web.Response(
                     status=401, text="The admin token is needed: Authorization: Bearer ...\n",
-                    headers={**_HEADERS, "WWW-Authenticate": 'Bearer realm="gateway admin"'},
+                    headers={**_HEADERS, "WWW-Authenticate": f'{scheme} realm="gateway admin"'},
                 )  # fmt: skip
         answer = await handler(request)
-        answer.headers.update(_HEADERS)
+        if not answer.prepared:
+            answer.headers.update(_HEADERS)
         return answer
 
     async def healthz(self, _request: web.Request) -> web.Response:
@@ -158,6 +167,22 @@ class Admin:
     async def style(self, _request: web.Request) -> web.Response:
         """The style of the page; apart, so that no inline style need be allowed."""
         return web.Response(text=_STYLE, content_type="text/css")
+
+
+def _shows(authorization: str, token: str, *, for_people: bool) -> bool:
+    """Does the header show the token? A browser shows it as the password of Basic, and at the console only.
+
+    Browsers send Basic along with whatever a page makes them ask, so that it opens nothing that changes anything.
+    """
+    scheme, _, sent = authorization.partition(" ")
+    if for_people and scheme.lower() == "basic":
+        try:
+            sent = base64.b64decode(sent, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    elif scheme != "Bearer":
+        return False
+    return hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), token.encode())
 
 
 def _tail_page(found: Sequence[Mapping[str, object]]) -> str:
