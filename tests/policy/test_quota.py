@@ -84,6 +84,8 @@ def test_where_no_answer_ever_told_of_limits_there_are_none_until_a_429() -> Non
     window.told(1, 300, 60, now=20.0)
     window.untold()
     assert window.allowed == 300
+    window.spent(5.0, now=20.0)
+    assert (window.allowed, window.used) == (300, 300)
 
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(20.0, 20.0), (0.0, 1.0), (1e9, MAX_RESET_S)])

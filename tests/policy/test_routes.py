@@ -205,6 +205,7 @@ def test_a_template_writes_itself_and_fills_its_parameters() -> None:
         ({"auth": "oauth"}, "exactly when a client"),
         ({"client": "reader"}, "exactly when a client"),
         ({"cache_s": 5}, "only the answers of GET"),
+        ({"answer": (("id",), ("", "x"))}, "a member without a name"),
     ],
 )
 def test_a_route_that_contradicts_itself_is_a_fault(changes: dict[str, Any], message: str) -> None:

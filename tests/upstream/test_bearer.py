@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,5 +39,5 @@ def test_credentials_and_keys_hide_their_secrets() -> None:
     [{"org": "x"}, {"region": "x"}, {"login_url": "x"}, {"client": "x"}, {"client_id": "x"}, {"secret": "x"},
      {"previous_secret": "x"}],
 )  # fmt: skip
-def test_key_differs_with_every_part(change: dict[str, str]) -> None:
+def test_key_differs_with_every_part(change: dict[str, Any]) -> None:
     assert replace(CLIENT, **change).key != CLIENT.key
