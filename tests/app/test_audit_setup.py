@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from gateway.app import audit_setup
-from gateway.app.audit_setup import audit_log, audit_settings, share_keys
+from gateway.app.audit_setup import StoredSubjectKeys, audit_log, audit_settings, share_keys
 from gateway.config.compile import Compiled
 from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.anchors import AnchorRefusedError
@@ -156,8 +156,8 @@ def test_segments_checkpoints_and_levels_are_those_of_the_configuration(tmp_path
     config = compiled(
         {"audit.deployment": "shop", "audit.segment_mib": 2, "audit.segment_hours": 0.5, "audit.gzip": False,
          "audit.checkpoint_s": 2.0, "audit.checkpoint_records": 7, "audit.checkpoint_idle_s": 9.0,
-         "audit.linger_ms": 1.0, "audit.levels": [{"level": "aggregate", "sites": ["shop"], "routes": ["guest-history"]}],
-         "sites.shop.audit_on_failure": "refuse"}
+         "audit.linger_ms": 1.0, "sites.shop.audit_on_failure": "refuse",
+         "audit.levels": [{"level": "aggregate", "sites": ["shop"], "routes": ["guest-history"]}]}
     )  # fmt: skip
     found = audit_settings(config, tmp_path, "n1")
     assert (found.key_name, found.segment_max_bytes, found.segment_max_age_s) == ("shop/n1", 2 * 1024 * 1024, 1_800)
@@ -171,3 +171,41 @@ def test_what_the_configuration_leaves_out_is_as_the_log_has_it(tmp_path: Path) 
     for name in ("deployment", "segment_max_bytes", "segment_max_age_s", "gzip", "checkpoint_interval_s",
                  "checkpoint_max_records", "checkpoint_idle_s", "linger_s", "levels", "retention_days"):  # fmt: skip
         assert getattr(plain, name) == getattr(own, name), name
+
+
+async def test_nodes_share_the_key_of_a_visitor_and_forget_it_together(tmp_path: Path, server: RedisServer) -> None:
+    one, first = subject_keys("one", server)
+    two, second = subject_keys("two", server)
+    name = "0" * 32
+    try:
+        assert await one.find(name) is None
+        key = await one.agree(name, b"1" * 32)
+        assert (key, await two.agree(name, b"2" * 32), await two.find(name)) == (b"1" * 32, key, key)
+        with redis.Redis(port=server.port) as client:
+            assert 0 < client.ttl(f"gateway:audit:subject:{name}") <= 60
+            assert key.hex().encode() not in client.get(f"gateway:audit:subject:{name}")
+        assert (await two.forget(name), await one.forget(name), await one.find(name)) == (True, False, None)
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_a_visitors_key_under_another_guest_key_or_without_the_store_is_an_error(server: RedisServer) -> None:
+    one, first = subject_keys("one", server)
+    other, second = subject_keys("other", server, b"x" * 32)
+    try:
+        await one.agree("1" * 32, b"1" * 32)
+        with pytest.raises(OSError, match="guest key"):
+            await other.find("1" * 32)
+        server.stop()
+        with pytest.raises(OSError, match="store"):
+            await one.find("1" * 32)
+    finally:
+        await first.close()
+        await second.close()
+
+
+def subject_keys(name: str, server: RedisServer, guest_key: bytes = b"g" * 32) -> tuple[StoredSubjectKeys, RedisStore]:
+    """One node's view of the visitors' keys."""
+    store = RedisStore(server.url, Hand(NOW), timeout_s=2.0)
+    return StoredSubjectKeys(store, Sealer({1: guest_key}, os.urandom), "gateway:", 60), store
