@@ -7,7 +7,7 @@ configuration, and no change of one kind begins before another one has ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final
 
 import structlog
@@ -15,7 +15,7 @@ import structlog
 from gateway.app.backoff import Backoff
 from gateway.app.handover import as_message
 from gateway.app.leash import Message
-from gateway.app.worker_process import WorkerFailed, WorkerProcess
+from gateway.app.worker_process import Worker, WorkerFailed
 from gateway.config.load import Loaded
 from gateway.errors import GatewayError
 from gateway.observe.supervisor_metrics import SupervisorMetrics
@@ -23,7 +23,11 @@ from gateway.observe.supervisor_metrics import SupervisorMetrics
 log = structlog.get_logger(__name__)
 LAST_WORDS_S: Final = 15.0
 """Beyond [server] drain_s: the audit log is sealed, connections to Genesys and the store are closed."""
-Start = Callable[[int, Loaded], Awaitable[WorkerProcess]]
+LOOK_EVERY_S: Final = 10.0
+LOOK_S: Final = 10.0
+LOOKS: Final = 3
+"""A worker that does not answer so many times in a row hangs: no request of it would ever end."""
+Start = Callable[[int, Loaded], Awaitable[Worker]]
 
 
 class Crew:
@@ -41,13 +45,14 @@ class Crew:
 
         `left`: told of a slot in which no worker accepts connections any more.
         """
-        self.serving: dict[int, WorkerProcess] = {}
+        self.serving: dict[int, Worker] = {}
         self.is_stopping = False
         self._start, self._loaded, self._metrics, self._left, self._sleep = start, loaded, metrics, left, sleep
         self._wanted: set[int] = set()
         self._backoffs: dict[int, Backoff] = {}
         self._changing = asyncio.Lock()
-        self._alive: set[WorkerProcess] = set()
+        self._alive: set[Worker] = set()
+        self._hanging: set[Worker] = set()
         self._watching: set[asyncio.Task[None]] = set()
         metrics.serving.ask(lambda: float(len(self.serving)))
         metrics.wanted.ask(lambda: float(self.wanted))
@@ -112,6 +117,18 @@ class Crew:
         log.info("workers.restarted")
         return True
 
+    async def look_after(self) -> None:
+        """Replace workers that hang, for ever."""
+        missed: dict[Worker, int] = {}
+        while True:
+            await self._sleep(LOOK_EVERY_S)
+            looked_at = tuple(self.serving.values())
+            alive = await asyncio.gather(*map(_answers, looked_at))
+            missed = {one: missed.get(one, 0) + 1 for one, well in zip(looked_at, alive, strict=True) if not well}
+            for worker, times in missed.items():
+                if times >= LOOKS:
+                    self._end_hanging(worker)
+
     async def stop(self) -> None:
         """Have all finish what is under way; those that do not end in time are killed."""
         self.is_stopping = True
@@ -130,11 +147,9 @@ class Crew:
         self._alive.add(worker)
         self.serving[slot] = worker
         log.info("worker.serves", worker=slot, pid=worker.pid)
-        task = asyncio.create_task(self._watch(slot, worker))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        self._behind(self._watch(slot, worker))
 
-    async def _watch(self, slot: int, worker: WorkerProcess) -> None:
+    async def _watch(self, slot: int, worker: Worker) -> None:
         """Wait for its end; one that was not told to is replaced."""
         status = await worker.ended()
         self._alive.discard(worker)
@@ -142,25 +157,41 @@ class Crew:
             return
         del self.serving[slot]
         self._left(slot)
-        self._metrics.exits.child("signal" if status < 0 else "status").inc()
+        reason = "overdue" if worker in self._hanging else "signal" if status < 0 else "status"
+        self._hanging.discard(worker)
+        self._metrics.exits.child(reason).inc()
         log.error("worker.ended", worker=slot, pid=worker.pid, status=status)
+        await self._refill(slot, asyncio.get_running_loop().time() - worker.started_at)
+
+    async def _refill(self, slot: int, lived_s: float) -> None:
+        """Try until a worker serves in the slot, or none is wanted there."""
         backoff = self._backoffs.setdefault(slot, Backoff())
-        lived_s = asyncio.get_running_loop().time() - worker.started_at
         while slot in self._wanted:
             await self._sleep(backoff.next_pause_s(lived_s))
             lived_s = 0.0
-            async with self._changing:
-                if slot not in self._wanted or slot in self.serving:
-                    return
-                try:
-                    await self._put(slot)
-                except GatewayError as fault:
-                    self._metrics.start_failures.inc()
-                    log.error("worker.not_started", worker=slot, reason=str(fault))
-                else:
-                    return
+            if await self._filled(slot):
+                return
 
-    async def _gone(self, worker: WorkerProcess) -> None:
+    async def _filled(self, slot: int) -> bool:
+        """Put a worker in the slot where one is wanted and none is. False: it did not come up."""
+        async with self._changing:
+            if slot not in self._wanted or slot in self.serving:
+                return True
+            try:
+                await self._put(slot)
+            except GatewayError as fault:
+                self._metrics.start_failures.inc()
+                log.error("worker.not_started", worker=slot, reason=str(fault))
+                return False
+            return True
+
+    def _behind(self, work: Coroutine[None, None, None]) -> None:
+        """Do it while other things go on, until `stop`."""
+        task = asyncio.create_task(work)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _gone(self, worker: Worker) -> None:
         """Wait for the end of a worker that was told to; kill it when it takes too long."""
         try:
             async with asyncio.timeout(self._loaded.config.server.drain_s + LAST_WORDS_S):
@@ -172,18 +203,23 @@ class Crew:
             await worker.ended()
         self._alive.discard(worker)
 
-    async def _ask_all(self, message: Message) -> list[tuple[WorkerProcess, Message | None]]:
+    async def _ask_all(self, message: Message) -> list[tuple[Worker, Message | None]]:
         """What each worker says; None for one that is gone or hangs, which is then killed and replaced."""
 
-        async def ask(worker: WorkerProcess) -> tuple[WorkerProcess, Message | None]:
+        async def ask(worker: Worker) -> tuple[Worker, Message | None]:
             try:
                 return worker, await worker.ask(message)
             except WorkerFailed as fault:
-                log.error("worker.hangs", worker=worker.slot, reason=str(fault))
-                worker.kill()
+                log.error("worker.no_answer", worker=worker.slot, reason=str(fault))
+                self._end_hanging(worker)
                 return worker, None
 
         return list(await asyncio.gather(*map(ask, tuple(self.serving.values()))))
+
+    def _end_hanging(self, worker: Worker) -> None:
+        log.error("worker.hangs", worker=worker.slot, pid=worker.pid)
+        self._hanging.add(worker)
+        worker.kill()
 
     async def _reject(self, reason: str, keys: Sequence[str]) -> None:
         await self._ask_all({"do": "reject", "reason": reason, "keys": list(keys)})
@@ -192,16 +228,19 @@ class Crew:
         """More or fewer workers, as the configuration now in force asks for."""
         before, self._wanted = self._wanted, set(range(count))
         for slot in sorted(self._wanted - before):
-            async with self._changing:
-                try:
-                    await self._put(slot)
-                except GatewayError as fault:
-                    self._metrics.start_failures.inc()
-                    log.error("worker.not_started", worker=slot, reason=str(fault))
-                    self._wanted.discard(slot)
+            if not await self._filled(slot):
+                self._behind(self._refill(slot, 0.0))
         leaving = [self.serving.pop(slot) for slot in sorted(before - self._wanted) if slot in self.serving]
         for worker in leaving:
             worker.terminate()
         await asyncio.gather(*map(self._gone, leaving))
         for worker in leaving:
             self._left(worker.slot)
+
+
+async def _answers(worker: Worker) -> bool:
+    try:
+        await worker.call("/healthz", {}, LOOK_S)
+    except WorkerFailed:
+        return False
+    return True

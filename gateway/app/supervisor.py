@@ -98,6 +98,7 @@ class Supervisor:
         """Do what signals say, one after the other, and have changed secrets read. Never returns."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch_secrets(lambda: self.compiled, lambda: self.orders.put_nowait(RELOAD)))
+            tasks.create_task(self.crew.look_after())
             while True:
                 if await self.orders.get() is RELOAD:
                     await self.reload()

@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 import yarl
@@ -42,8 +42,43 @@ class Answered:
     body: bytes
 
 
+class Worker(Protocol):
+    """A worker that serves, as those see it who look after it."""
+
+    slot: int
+    pid: int
+    started_at: float
+    is_told_to_end: bool
+
+    async def ask(self, message: Message) -> Message:
+        """Have it do something; returns what it says. Raises WorkerFailed when it is gone or hangs."""
+        ...
+
+    async def call(self, path: str, headers: Mapping[str, str], within_s: float) -> Answered:
+        """What its own admin listener says to a GET. Raises WorkerFailed without an answer in time."""
+        ...
+
+    def opened(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
+    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """An operator's call, its answer not yet read. Raises WorkerFailed when the worker is gone meanwhile."""
+        ...
+
+    def terminate(self) -> None:
+        """Have it finish what is under way, and end."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    async def ended(self) -> int:
+        """Wait until it has ended; its exit status, or the signal that ended it below zero."""
+        ...
+
+
 class WorkerProcess:
-    """A worker that is ready."""
+    """A `Worker` that is a process of its own."""
 
     def __init__(
         self, slot: int, process: asyncio.subprocess.Process, leash: Leash, client: aiohttp.ClientSession
