@@ -53,6 +53,8 @@ export interface ClientOptions {
   base: string;
   site: string;
   deploymentId: string;
+  /** Prove a key of this browser with each call (RFC 9449); the site's `session.dpop` says whether it must be. */
+  dpop?: boolean;
   timing?: Partial<Timing>;
   random?: () => number;
   debug?: (step: string, detail?: Record<string, unknown>) => void;

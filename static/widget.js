@@ -146,7 +146,7 @@
     const tools = { ...page, api, begin, run, emit, fail, debug, beacon, problem, lost };
     const other = settings.migration && (await load("split")).start(tools); // the old widget, for its share of visitors
     if (other) return other;
-    const shim = settings.zendesk && (await load("shim")).start(tools);
+    const shim = settings.zendesk && (await (await load("shim")).start(tools));
     const module = await load(mode);
     await origin;
     return consented ? module.start({ ...tools, before: shim?.before }) : null;

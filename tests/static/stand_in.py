@@ -80,6 +80,12 @@ class StandIn:
         self.news = asyncio.Condition()
         self._clock = START
 
+    def restart(self) -> None:
+        """As new, at the same address."""
+        url = self.url
+        self.__init__()  # type: ignore[misc]  # everything that it remembers is set there
+        self.url = url
+
     # What tests ask and do
 
     async def until(self, holds: Callable[[], bool], timeout_s: float = 15) -> None:
@@ -245,7 +251,8 @@ class StandIn:
         """GET /static/{name}.{hash}.js; a name without a hash is the file itself, for tests that import it."""
         name = request.match_info["name"]
         asset = ASSETS.payloads.get(name) or ASSETS.payloads[ASSETS.payload_names[name]]
-        return web.Response(body=asset.body, headers={"Content-Type": asset.media_type})
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"} if name in ASSETS.payloads else {}
+        return web.Response(body=asset.body, headers={"Content-Type": asset.media_type, **kept})
 
     # The socket
 

@@ -136,3 +136,40 @@ async def test_a_messenger_that_stays_silent_is_reported_with_the_likely_cause(v
     await visit.page.clock.run_for(30_001)
     await visit.console.until(lambda: len(visit.console.ours) == 1)
     assert "allowed domains" in visit.console.ours[0]
+
+
+async def test_signing_in_opens_a_session_and_asks_genesys_to_authenticate(visit: Visit) -> None:
+    await start(visit)
+    await visit.run("await window.gateway.signIn(() => 'ada.jwt');")
+    assert "Auth.reAuthenticate" in await visit.run("return seen.commands.map(([name]) => name);")
+    assert [call["visitor_token"] for call in visit.gateway.asked("session")] == ["ada.jwt"]
+
+
+async def test_signing_in_while_a_conversation_runs_steps_it_up(visit: Visit) -> None:
+    await start(visit)
+    await visit.run("seen.subscribed['MessagingService.started']({}); await window.gateway.signIn('ada.jwt');")
+    assert "MessagingService.stepUpConversation" in await visit.run("return seen.commands.map(([name]) => name);")
+    asked = "return await new Promise((done) => seen.commandsOf.signIn({ resolve: done, reject: done }));"
+    assert (await visit.run(asked))["authCode"].startswith("gwc_")
+    assert [name for name, _ in await visit.run("return seen.published;")] == ["signedIn"]
+
+
+async def test_a_session_that_ended_without_a_word_is_proved_anew(visit: Visit) -> None:
+    await start(visit)
+    await visit.run("await window.gateway.signIn(() => 'ada.jwt');")
+    visit.gateway.refuse("auth-code", 401, "session.invalid")
+    assert (await visit.run(ASK_CODE))[0] == "resolved"
+    assert len(visit.gateway.asked("session")) == 2
+
+
+async def test_a_step_up_that_fails_is_told_to_genesys(visit: Visit) -> None:
+    await start(visit)
+    asked = "return await new Promise((done) => seen.commandsOf.signIn({ resolve: done, reject: done }));"
+    assert await visit.run(asked) == "visitor.not_signed_in"
+    assert await visit.run("return seen.published;") == [["signInFailed", {"code": "visitor.not_signed_in"}]]
+
+
+async def test_signing_out_ends_the_session_at_the_gateway(visit: Visit) -> None:
+    await start(visit)
+    await visit.run("await window.gateway.signIn('ada.jwt'); await window.gateway.signOut();")
+    assert len(visit.gateway.asked("end")) == 1
