@@ -450,3 +450,20 @@ def test_no_frame_whatever_breaks_the_judge(state: SocketState, members: dict[st
 def test_no_text_whatever_breaks_the_judge(text: str) -> None:
     verdict = verdict_on(text)
     assert isinstance(verdict, Answer)
+
+
+LOGIN_RULES = SocketRules(DEPLOYMENT, genesys_login=True)
+VERIFIED = SocketState(SocketGuest(UPSTREAM, verified=True))
+
+
+def test_where_the_site_signs_in_at_genesys_a_verified_guests_configure_becomes_a_sign_in() -> None:
+    needs = verdict_on(configure(tracingId="t"), VERIFIED, LOGIN_RULES)
+    assert isinstance(needs, NeedsJwt)
+    assert (needs.frame["action"], needs.tracing_id) == ("configureAuthenticatedSession", "t")
+    sent = json.loads(with_jwt(needs, "the-jwt").text)
+    assert (sent["data"], sent["token"]) == ({"code": "the-jwt"}, UPSTREAM)
+
+
+def test_nobody_else_is_signed_in_unasked() -> None:
+    assert forwarded(configure(), NEW, LOGIN_RULES)["action"] == "configureSession"
+    assert forwarded(configure(), VERIFIED, RULES)["action"] == "configureSession"
