@@ -25,7 +25,7 @@ async def test_the_state_tells_traffic_tokens_upstreams_sockets_and_the_log(tmp_
             await guest.configure()
             state = console.state()
         last = state["traffic"][-1]
-        assert (last["ok"], last["client_error"]) == (1, 1)
+        assert (last["ok"], last["client_error"]) == (2, 1)  # a call, and the upgrade of the socket
         assert state["refused"] == {"backend.invalid": 1}
         (reader,) = [token for token in state["tokens"] if token["client"] == "reader"]
         assert (reader["state"], reader["failure"], reader["previous_secret"]) == ("fresh", None, False)

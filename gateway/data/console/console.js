@@ -3,6 +3,7 @@
 "use strict";
 
 const OUTCOMES = ["ok", "client_error", "upstream_error", "gateway_error"];
+const WORDS = { ok: "answered", client_error: "4xx", upstream_error: "5xx by Genesys", gateway_error: "5xx by the gateway" };
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
@@ -23,7 +24,7 @@ function duration(seconds) {
 
 const since = (now, moment) => (moment ? `${duration(now - moment)} ago` : "not yet");
 const bytes = (count) => (count ? `${(count / 2 ** 30).toFixed(1)} GiB` : "–");
-const counts = (values) => Object.entries(values).map(([name, count]) => `${name}: ${count}`).join(", ");
+const counts = (values) => Object.entries(values).map(([name, count]) => `${WORDS[name] ?? name}: ${count}`).join(", ");
 
 // A cell is text, or [text, class].
 function table(headings, rows, none) {
