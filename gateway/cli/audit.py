@@ -15,7 +15,8 @@ import click
 
 from gateway.cli.audit_keys import keygen, pubkey, rotate_key
 from gateway.cli.audit_options import anchor_notes, files_read, log_options, moment, settings_of, trusted_keys
-from gateway.cli.audit_search import find_hash, pseudonym, query, stats
+from gateway.cli.audit_people import forget, pseudonym
+from gateway.cli.audit_search import find_hash, query, stats
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import output_option, print_json
 from gateway.observe.audit.findings import Finding, Report
@@ -187,5 +188,5 @@ def schema_command() -> None:
     print_json(json_schema())
 
 
-for _command in (query, stats, find_hash, pseudonym, keygen, pubkey, rotate_key):
+for _command in (query, stats, find_hash, pseudonym, forget, keygen, pubkey, rotate_key):
     audit_group.add_command(_command)

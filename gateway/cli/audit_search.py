@@ -1,11 +1,10 @@
-"""`gateway audit query|stats|hash|pseudonym`: who did what, when. Searching is itself put on record.
+"""`gateway audit query|stats|hash`: who did what, when. Searching is itself put on record.
 
 Leaves filtering and counting to gateway/observe/audit/query.py, forms to export.py.
 """
 
 from __future__ import annotations
 
-import getpass
 import re
 import sys
 import time
@@ -15,14 +14,12 @@ from typing import Any, Final
 import click
 
 from gateway.cli.audit_options import files_read, log_options, moment, settings_of
+from gateway.cli.audit_people import ids_of, pseudonyms_of, record_reading
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import output_option, print_json
 from gateway.observe.audit.export import FORMATS, table_line
-from gateway.observe.audit.keys import AuditKeyError
-from gateway.observe.audit.oneoff import write_once
 from gateway.observe.audit.pseudonyms import KeyRing
 from gateway.observe.audit.query import GROUPS, Filter, Found, count, search
-from gateway.observe.audit.records import audit_read
 from gateway.observe.audit.settings import AuditSettings
 
 REF_KINDS: Final = ("session", "token", "ticket", "code", "conversation")
@@ -39,7 +36,7 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 @click.option("--site")
 @click.option("--user", "users", multiple=True, help="Pseudonym as it stands in records.")
 @click.option(
-    "--subject", help="The visitor's own id; needs --site and the keys. All pseudonyms of live epochs are searched."
+    "--subject", help="The visitor's own id, or guest id; needs --site and the keys. All its pseudonyms are searched."
 )
 @click.option(
     "--ref", "refs", multiple=True, help="Reference of a token or session, as `gateway audit hash` prints it."
@@ -54,10 +51,9 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many.")
 def query(form: str, follow: bool, limit: int | None, **named: Any) -> int:
     """Search the log; all writers as one stream by time. The search itself is recorded (audit.read)."""
-    settings = settings_of(
-        **{name: named.pop(name) for name in ("directory", "config_path", "key_path", "deployment", "node")}
-    )
-    wanted = _filter(settings, named)
+    where = {name: named.pop(name) for name in ("directory", "config_path", "key_path", "deployment", "node")}
+    settings = settings_of(**where)
+    wanted = _filter(settings, where, named)
     shown = 0
     with files_read():
         for found in _stream(settings, wanted, follow=follow):
@@ -65,17 +61,18 @@ def query(form: str, follow: bool, limit: int | None, **named: Any) -> int:
             shown += 1
             if limit is not None and shown >= limit:
                 break
-    _record_reading(settings, f"query {wanted}", shown)
+    record_reading(settings, f"query {wanted}", shown)
     return Exit.OK
 
 
-def _filter(settings: AuditSettings, named: dict[str, Any]) -> Filter:
+def _filter(settings: AuditSettings, where: dict[str, Any], named: dict[str, Any]) -> Filter:
     now = time.time()
     users = set(named["users"])
     if named["subject"] is not None:
         if named["site"] is None:
             raise click.UsageError("--subject needs --site")
-        users |= set(KeyRing(settings.dir / "keys").pseudonyms(named["site"], named["subject"])) or {"nobody"}
+        ids = ids_of(where, named["site"], named["subject"])
+        users |= set(pseudonyms_of(settings, named["site"], ids)) or {"nobody"}
     return Filter(
         actions=frozenset(named["actions"]), outcome=named["outcome"], reasons=frozenset(named["reasons"]),
         site=named["site"],
@@ -152,7 +149,7 @@ def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: 
         ring = KeyRing(settings.dir / "keys")
         refs = {kind: ring.ref(kind, text) for kind in kinds or REF_KINDS}
         found = list(search([path for path in settings.dirs if path.is_dir()], Filter(refs=frozenset(refs.values()))))
-    _record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
+    record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
     _print_hash(refs, found, output)
     return Exit.OK if found else Exit.FAILED
 
@@ -166,32 +163,3 @@ def _print_hash(refs: dict[str, str], found: Sequence[Found], output: str) -> No
     click.echo("ours" if found else "not ours, or its records are gone")
     for item in found:
         click.echo(table_line(item.document))
-
-
-@click.command()
-@click.argument("subject")
-@log_options
-@click.option("--site", required=True)
-@output_option
-def pseudonym(subject: str, site: str, output: str, **where: Any) -> int:
-    """List the pseudonyms of SUBJECT (the visitor's id in its proof) at a site, for all epochs whose key still
-    exists.
-    """
-    settings = settings_of(**where)
-    with files_read():
-        names = list(KeyRing(settings.dir / "keys").pseudonyms(site, subject))
-    _record_reading(settings, f"pseudonym site={site}", len(names))
-    if output == "json":
-        print_json(names)
-    else:
-        for name in names:
-            click.echo(name)
-    return Exit.OK
-
-
-def _record_reading(settings: AuditSettings, said: str, number: int) -> None:
-    """Put on record that the log was read; without a key (an auditor's copy) say that it was not."""
-    try:
-        write_once(settings, [audit_read(at=time.time(), query=said, count=number, who_acted=getpass.getuser())])
-    except (AuditKeyError, OSError) as exc:
-        click.echo(f"this reading was not recorded: {exc}", err=True)

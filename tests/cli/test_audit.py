@@ -154,11 +154,6 @@ def test_without_the_key_of_references_nothing_can_be_said(log: Log) -> None:
     assert log.run("hash", LEAKED).exit_code == Exit.UNPROVED
 
 
-def test_pseudonyms_of_a_person(log: Log) -> None:
-    assert log.run("pseudonym", "--site", "shop", "ann").stdout.startswith("p202611:")
-    assert json.loads(log.run("pseudonym", "--site", "shop", "-o", "json", "ann").stdout)
-
-
 def test_stats_by_group_and_bucket(log: Log) -> None:
     assert "1  session.issued" in log.run("stats").stdout
     rows = json.loads(log.run("stats", "--by", "action,site", "--bucket", "5m", "-o", "json").stdout)
