@@ -53,7 +53,7 @@ class NodeAdmin(Admin):
 
     async def readiness(self) -> dict[str, str | None]:
         """What the workers say of themselves. Those that do not answer do not count, as long as one does."""
-        answers = await self._ask_all("/readyz?verbose", {})
+        answers = await self._ask_all("/readyz?verbose", {}, statuses=(200, 503))
         found: dict[str, str | None] = {}
         for slot, answer in answers.items():
             for line in answer.body.decode().splitlines():
@@ -75,9 +75,10 @@ class NodeAdmin(Admin):
         worker = next(iter(self._serving()), None)
         if worker is None:
             return web.Response(status=503, text="No worker serves.\n")
+        answer = None
         try:
             async with worker.opened(
-                request.method, request.path_qs, headers={**headers, **self._authorization}, body=body
+                request.method, request.rel_url.raw_path_qs, headers={**headers, **self._authorization}, body=body
             ) as found:
                 answer = web.StreamResponse(status=found.status)
                 answer.headers.extend((name, value) for name, value in found.headers.items() if name not in _OF_THE_HOP)
@@ -86,7 +87,10 @@ class NodeAdmin(Admin):
                     await answer.write(chunk)
         except WorkerFailed as fault:  # not asked of another one: it may have been done
             log.error("worker.call_failed", worker=worker.slot, reason=str(fault))
-            return web.Response(status=503, text="The worker did not answer.\n")
+            if answer is None:
+                return web.Response(status=503, text="The worker did not answer.\n")
+            if request.transport is not None:
+                request.transport.abort()  # what was sent so far must not look whole
         return answer
 
     async def _states(self) -> Sequence[Mapping[str, Any]]:
@@ -123,7 +127,9 @@ class NodeAdmin(Admin):
                 found[slot] = body
         return found
 
-    async def _ask_all(self, path: str, headers: Mapping[str, str]) -> dict[int, Answered]:
+    async def _ask_all(
+        self, path: str, headers: Mapping[str, str], *, statuses: Sequence[int] = (200,)
+    ) -> dict[int, Answered]:
         """What each worker answers in time, by slot."""
 
         async def ask(worker: Worker) -> tuple[int, Answered | None]:
@@ -133,4 +139,8 @@ class NodeAdmin(Admin):
                 return worker.slot, None
 
         found = await asyncio.gather(*map(ask, self._serving()))
-        return {slot: answer for slot, answer in sorted(found, key=lambda one: one[0]) if answer is not None}
+        return {
+            slot: answer
+            for slot, answer in sorted(found, key=lambda one: one[0])
+            if answer is not None and answer.status in statuses
+        }

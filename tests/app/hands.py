@@ -21,6 +21,7 @@ class Hand:
         self.started_at = asyncio.get_running_loop().time()
         self.is_told_to_end = False
         self.minds_sigterm = True
+        self.status = 200
         self.heard: list[Message] = []
         self.called: list[tuple[str, dict[str, str]]] = []
         self.says: dict[str, Message | None] = {
@@ -43,7 +44,7 @@ class Hand:
         body = self.shows.get(path)
         if body is None:
             raise WorkerFailed(f"worker {self.slot} does not answer")
-        return Answered(200, body)
+        return Answered(self.status, body)
 
     def opened(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
