@@ -130,6 +130,8 @@ class WorkerProcess:
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b""
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An operator's call, its answer not yet read. Raises WorkerFailed when the worker is gone meanwhile."""
+        if self._client.closed:
+            raise WorkerFailed(f"worker {self.slot} has ended")
         try:
             async with self._client.request(
                 method, yarl.URL(ADMIN_HOST + path, encoded=True), headers=headers, data=body or None,
