@@ -178,5 +178,15 @@ class Assets:
     def render_script(self, site: str, settings: Mapping[str, object]) -> Asset:
         """Render and keep the init script of one site."""
         text = self._template.replace(SETTINGS_MARKER, script_json(settings))
-        self.scripts[site] = make_asset(text.encode(), MEDIA_TYPES[".js"])
-        return self.scripts[site]
+        self.scripts[site] = script = make_asset(text.encode(), MEDIA_TYPES[".js"])
+        self.payloads[self._pinned_name(site, script)] = script
+        return script
+
+    def pinned_script(self, site: str) -> tuple[str, str]:
+        """The address under which today's script of a site never changes, and its SRI digest."""
+        script = self.scripts[site]
+        return f"/static/{self._pinned_name(site, script)}", script.integrity
+
+    @staticmethod
+    def _pinned_name(site: str, script: Asset) -> str:
+        return hashed_name(f"widget-{site}.js", script.body)

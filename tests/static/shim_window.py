@@ -107,7 +107,8 @@ class Seen:
         await self.visit.run("zE('messenger', 'sendMessage', 'probe');")
         await self.visit.gateway.until(lambda: "probe" in self.visit.gateway.sent())
         (frame,) = (each for each in self.visit.gateway.frames if each.get("message", {}).get("text") == "probe")
-        return frame["message"].get("channel", {}).get("metadata", {}).get("customAttributes", {})
+        found = frame["message"].get("channel", {}).get("metadata", {}).get("customAttributes", {})
+        return dict(found)
 
     async def command(self, name: str) -> None:
         """Genesys got the command; `waits` because a page's call ends before the chat has done it."""
@@ -146,14 +147,12 @@ class Seen:
 
     async def token(self, token: str) -> None:
         """The gateway was given the visitor's token."""
-        asked = self.visit.gateway.asked
-        await self.visit.gateway.until(lambda: token in {call.get("visitor_token") for call in asked("session")})
+        await self.visit.gateway.until(lambda: token in self.visit.gateway.proofs())
 
     async def counted(self, call: str) -> None:
         """The call is reported to the gateway by the name of its row."""
         await self.visit.run("window.dispatchEvent(new Event('pagehide'));")
-        legacy = lambda: [name for told in self.visit.gateway.beacons for name in told.get("calls", [])]  # noqa: E731
-        await self.visit.gateway.until(lambda: call in legacy())
+        await self.visit.gateway.until(lambda: call in self.visit.gateway.reported("calls"))
 
     async def happen(self, what: str) -> None:
         """Make it happen as a visitor, an agent or Genesys would."""

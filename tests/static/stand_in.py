@@ -107,6 +107,14 @@ class StandIn:
         guest = list(self.sessions.values())[-1]
         return [message["text"] for message in guest.messages if message["direction"] == "Inbound"]
 
+    def reported(self, kind: str) -> list[str]:
+        """What pages reported of old calls: `calls` or `unknown`."""
+        return [name for told in self.beacons for name in told.get(kind, [])]
+
+    def proofs(self) -> list[str]:
+        """The visitor tokens that were given, in order."""
+        return [call["visitor_token"] for call in self.asked("session") if "visitor_token" in call]
+
     async def say(self, text: str = "", *, minutes: float = 0, **fields: Any) -> None:
         """Speak as the agent to every guest that is connected."""
         message = self._message("Outbound", {"type": "Text", "text": text, **fields}, minutes)
