@@ -149,7 +149,10 @@ def _learn(keys: dict[str, str], name: str, passed: frozenset[str]) -> str:
 def _may_pass(value: str, secrets: Sequence[str]) -> bool:
     if len(value) > MAX_HEADER_CHARS or not _is_printable(value) or _TOKEN_SHAPED.search(value):
         return False
-    return not any(secret in value for secret in secrets if secret)
+    for secret in secrets:  # noqa: SIM110 - a generator costs more than the search
+        if secret and secret in value:
+            return False
+    return True
 
 
 def _is_printable(value: str) -> bool:
@@ -164,7 +167,10 @@ def _names_in(connection: str) -> frozenset[str]:
 
 def contains_secret(body: bytes, secrets: Iterable[bytes]) -> bool:
     """Whether an answer holds one of the credentials that its call was made with; such an answer is refused."""
-    return any(secret in body for secret in secrets if secret)
+    for secret in secrets:  # noqa: SIM110 - a generator costs more than the search
+        if secret and secret in body:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
