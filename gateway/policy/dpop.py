@@ -62,7 +62,7 @@ def check_proof(proof: str, *, method: str, host: str, path: str, handle: str | 
     if not _is_here(claims.get("htu"), host, path):
         raise _invalid("htu is not the address of this call")
     _check_time(claims, now)
-    if handle is not None and not hmac.compare_digest(str(claims.get("ath", "")), _sha256(handle.encode("utf-8"))):
+    if handle is not None and not _is_same(claims.get("ath"), _sha256(handle.encode("utf-8"))):
         raise _invalid("ath is not the SHA-256 of the session_token")
     token_id = claims.get("jti")
     if not isinstance(token_id, str) or not 8 <= len(token_id) <= MAX_ID_CHARS:
@@ -84,8 +84,14 @@ def check_binding(bound_to: str | None, shown: str | None, *, required: bool) ->
     """
     if shown is None and (required or bound_to is not None):
         raise Refusal(errors.DPOP_MISSING)
-    if bound_to is not None and not hmac.compare_digest(bound_to, shown or ""):
+    if bound_to is not None and not _is_same(shown, bound_to):
         raise _invalid("it is of another key than the session's")
+
+
+def _is_same(shown: object, expected: str) -> bool:
+    """Compared in constant time, and as bytes: a foreign word may hold anything."""
+    found = shown if isinstance(shown, str) else ""
+    return hmac.compare_digest(found.encode("utf-8", "surrogatepass"), expected.encode("utf-8"))
 
 
 def _is_here(htu: object, host: str, path: str) -> bool:

@@ -19,6 +19,7 @@ from gateway.policy.strict_json import serialise
 
 MAX_OUTSTANDING: Final = 128
 """Frames whose answer is awaited; Genesys takes 60 a minute. What falls out is not sent again: its answer passes."""
+MAX_OUTSTANDING_CHARS: Final = 262_144
 MAX_TRIES: Final = 3
 CONFIGURE_S: Final = 10.0
 LAPSED: Final = 401
@@ -59,6 +60,7 @@ class LoginKeeper:
         self._pass_on = pass_on
         self._new_id = new_id
         self._sent: dict[str, _Sent] = {}
+        self._chars = 0
         self._generation = 0
         self._renewing = False
         self._is_dead = False
@@ -96,7 +98,7 @@ class LoginKeeper:
             return False
         verdict = _lapse(frame)
         if verdict is None or sent.tries >= MAX_TRIES:
-            del self._sent[tracing_id]
+            self._forget(tracing_id)
             return False
         return self._lapsed(tracing_id, sent, text, is_dead=verdict == "dead")
 
@@ -110,7 +112,7 @@ class LoginKeeper:
             step = self._renew()
             if not self._hold(step):
                 step.close()
-                del self._sent[tracing_id]
+                self._forget(tracing_id)
                 return False
             self._renewing = True
         sent.refusal = text
@@ -135,7 +137,9 @@ class LoginKeeper:
         refused = next((s for s in self._sent.values() if s.refusal is not None and s.needs is not None), None)
         if refused is not None and refused.needs is not None:
             self._generation += 1
+            self._chars -= len(refused.text)
             refused.text = with_jwt(refused.needs, jwt).text
+            self._chars += len(refused.text)
             return True
         if self._configure is None:
             return False
@@ -170,7 +174,7 @@ class LoginKeeper:
         """What could not be sent again is told to the client, in Genesys' own words."""
         for tracing_id, sent in tuple(self._sent.items()):
             if sent.refusal is not None:
-                del self._sent[tracing_id]
+                self._forget(tracing_id)
                 self._pass_on(sent.refusal)
 
     def _tracked(self, text: str, needs: NeedsJwt | None) -> str:
@@ -181,9 +185,13 @@ class LoginKeeper:
             text = serialise({**frame, "tracingId": tracing_id})
         if isinstance(tracing_id, str) and tracing_id not in self._sent:
             self._sent[tracing_id] = _Sent(text, self._generation, needs)
-            if len(self._sent) > MAX_OUTSTANDING:
-                del self._sent[next(iter(self._sent))]
+            self._chars += len(text)
+            while len(self._sent) > MAX_OUTSTANDING or self._chars > MAX_OUTSTANDING_CHARS:
+                self._forget(next(iter(self._sent)))
         return text
+
+    def _forget(self, tracing_id: str) -> None:
+        self._chars -= len(self._sent.pop(tracing_id).text)
 
 
 def _lapse(frame: dict[str, object]) -> str | None:

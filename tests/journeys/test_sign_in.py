@@ -167,6 +167,28 @@ async def test_proxied_a_sign_in_that_lapses_is_renewed_without_a_word_to_the_pa
         assert window.ours == []
 
 
+@pytest.mark.parametrize("slept_s", [870, 1_000])
+async def test_proxied_a_handle_that_ran_out_while_the_device_slept_is_renewed_without_a_word(
+    stage: Stage, browser: Browser, slept_s: int
+) -> None:
+    """Silent refresh: no timer ran; just before the handle's end it is renewed, after it the page proves anew."""
+    object.__setattr__(stage.shop.settings, "now", stage.clock)  # the shop's server did not sleep
+    async with window_of(browser) as window:
+        await window.page.clock.install()
+        await window.open_chat(stage.shop.url)
+        await window.page.get_by_role("button", name="Sign in as Ada").click()
+        await expect(window.status).to_have_text("Signed in")
+        before = len(await stage.settled_audit("session.issued"))
+        pass_time(stage, slept_s)
+        await window.page.clock.pause_at(await window.page.evaluate("Date.now()") + slept_s * 1_000)
+        await window.page.clock.resume()
+        await until(lambda: len(stage.audit("session.issued")) > before)
+        await window.write("Awake again")
+        await window.hears("You said: Awake again")
+        assert verified_in(stage)[-1] == verified_in(stage)[0]
+        assert stage.guest_texts() == ["Awake again"]
+
+
 async def test_proxied_after_logout_the_visitor_is_a_new_anonymous_guest(stage: Stage, browser: Browser) -> None:
     async with window_of(browser) as window:
         await window.open_chat(stage.shop.url)

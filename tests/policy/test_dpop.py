@@ -92,6 +92,7 @@ def test_what_the_rfc_leaves_open_is_taken(claims: dict[str, Any]) -> None:
         ({"ath": GONE}, "ath"),
         ({"ath": "x"}, "ath"),
         ({"ath": None}, "ath"),
+        ({"ath": "\u00e9"}, "ath"),
         ({"ath": ATH + "="}, "ath"),
         ({"jti": GONE}, "jti"),
         ({"jti": "short"}, "jti"),
