@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from gateway.app.stores import shared
 from gateway.config.compile import Compiled
 from gateway.config.model import AuditSink
 from gateway.errors import Refusal
@@ -22,8 +23,10 @@ from gateway.observe.audit.pseudonyms import Agree
 from gateway.observe.audit.settings import AuditSettings, SinkSettings
 from gateway.observe.metrics import Metrics
 from gateway.store.base import Store
-from gateway.store.redis import RedisStore
 from gateway.store.sealing import SealBroken, Sealer
+
+if TYPE_CHECKING:
+    from gateway.store.redis import RedisStore
 
 log = structlog.get_logger(__name__)
 SHARE_EVERY_S: Final = 3_600.0
@@ -34,12 +37,13 @@ def audit_log(
 ) -> AuditLog:
     """The log, not yet open. With a shared store its nodes witness each other and use the same pseudonyms."""
     settings = audit_settings(compiled, directory, node)
-    if not isinstance(store, RedisStore):
+    common = shared(store)
+    if common is None:
         return AuditLog(settings, metrics)
     prefix, keep_s = compiled.config.store.prefix, settings.retention_days * 86_400
-    anchor = StoreAnchor(store.run_script, prefix, keep_s)
-    subjects = StoredSubjectKeys(store, sealer, prefix, keep_s)
-    return AuditLog(settings, metrics, store=anchor, agree=_agreement(store, sealer), subject_keys=subjects)
+    anchor = StoreAnchor(common.run_script, prefix, keep_s)
+    subjects = StoredSubjectKeys(common, sealer, prefix, keep_s)
+    return AuditLog(settings, metrics, store=anchor, agree=_agreement(common, sealer), subject_keys=subjects)
 
 
 async def share_keys(audit: AuditLog) -> None:

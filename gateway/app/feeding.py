@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from redis import exceptions as redis_errors
-
 from gateway.app.secret_ends import secret_ends
 from gateway.config.compile import Compiled
 from gateway.observe.metrics import Metrics
@@ -27,15 +25,15 @@ OPERATION: Final = {
     "take_limits": "limit",
 }  # fmt: skip
 """The metric's word for each use of the store; what is not named here is `other`."""
-STORE_FAILURE: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (redis_errors.ReadOnlyError, "readonly"),
-    (redis_errors.OutOfMemoryError, "out_of_memory"),
-    (redis_errors.TimeoutError, "timeout"),
-    (TimeoutError, "timeout"),
-    (redis_errors.ConnectionError, "connect"),
-    (OSError, "connect"),
+STORE_FAILURE: Final[tuple[tuple[str, str], ...]] = (
+    ("ReadOnlyError", "readonly"),
+    ("OutOfMemoryError", "out_of_memory"),
+    ("TimeoutError", "timeout"),
+    ("ConnectionError", "connect"),
+    ("OSError", "connect"),
 )
-"""The metric's word for what the store failed by, the first that fits."""
+"""The metric's word for what the store failed by, the first that fits: by name, for a gateway without a shared store
+has no use for the library that defines them."""
 
 
 class StoreMetrics:
@@ -50,7 +48,8 @@ class StoreMetrics:
         self._metrics.state_operation_duration.child(OPERATION.get(use, "other")).observe(duration_s)
         self._up.set(0.0 if failure is not None else 1.0)
         if failure is not None:
-            reason = next((word for kind, word in STORE_FAILURE if isinstance(failure, kind)), "other")
+            kinds = {kind.__name__ for kind in type(failure).__mro__}
+            reason = next((word for name, word in STORE_FAILURE if name in kinds), "other")
             self._metrics.state_errors.child(reason).inc()
 
 
