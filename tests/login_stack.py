@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from tests.stack import VISITOR_KID, VISITOR_SECRET, Stack, compiled, mock_flags
 
 REDIRECT = "http://127.0.0.1:8088/"
 PARTY_ID = "genesys"
+RESERVED = range(12_000, 20_000)
 PARTY_SECRET = "demo-oidc-secret-never-use-it-elsewhere"
 
 
@@ -48,11 +51,12 @@ def visitor_token(clock: SharedClock | None = None, subject: str = "ada-1815", *
 
 
 def free_port() -> int:
-    """A port of loopback that was free a moment ago, below those that outgoing connections take."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on, outside the range from which others get theirs by binding port 0."""
+    for port in random.sample(RESERVED, 500):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 @asynccontextmanager
