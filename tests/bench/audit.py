@@ -31,7 +31,8 @@ BUFFERED: Final = 60_000
 WAITING: Final = 64
 GRANTS_EACH: Final = 200
 VERIFIED: Final = 100_000
-CALLS: Final = 40_000
+CALLS: Final = 8_000
+CALL_ROUNDS: Final = 15
 SITES: Final = 50
 """Guests among whom the measured calls are spread."""
 YIELD_EVERY: Final = 32
@@ -46,7 +47,7 @@ def audit(directory: Path, report: Report) -> None:
         PART, f"durable, {WAITING} waiting", per_s=max(one["durable_per_s"] for one in rounds),
         p50_ms=min(one["p50_ms"] for one in rounds), p99_ms=min(one["p99_ms"] for one in rounds),
     )  # fmt: skip
-    call_us = min(asyncio.run(_cpu_of_a_call(directory / f"cpu-{number}")) for number in range(ROUNDS))
+    call_us = min(asyncio.run(_cpu_of_a_call(directory / f"cpu-{number}")) for number in range(CALL_ROUNDS))
     report.add(PART, "audit and metrics of one proxied call", cpu_us=call_us)
     verified = _verified_per_s(directory / "verify")
     report.add(PART, "verify", per_s=verified)

@@ -81,7 +81,8 @@ class Encoder:
         """Return the action and line of each record, and step over them. On the data path: once per proxied call."""
         lines: list[tuple[str, bytes]] = []
         constant, head_of, edge, milli_now, head = self._constant, self._ids.head, position.edge, -1, ""
-        leaf, sequence, append = position.leaf, edge.size, edge.append
+        leaf, sequence = position.leaf, edge.size
+        leaves: list[bytes] = []
         first = self._ids.first
         for action, at, said in records:
             second = int(at)
@@ -100,10 +101,11 @@ class Encoder:
                 f"{constant[name]}{',' if own else ''}{own}}}"
             ).encode()
             leaf = sha256(b"\x00" + line).digest()
-            append(leaf)
+            leaves.append(leaf)
             sequence += 1
             lines.append((name, line))
         position.leaf = leaf
+        edge.extend(leaves)
         return lines
 
     def sealed_line(

@@ -40,14 +40,18 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom records are about. Built once for a session or connection and then shared by all its records."""
+    """Whom records are about. Built once for a session or connection and then shared by all its records.
+
+    `members`: the fields as JSON, each with a comma after it, for the records of the data path.
+    """
 
     fields: Fields = field(default_factory=dict)
     members: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Write the members once, for the records of the data path."""
-        object.__setattr__(self, "members", members_of(self.fields))
+        """Write the members, once."""
+        members = members_of(self.fields)
+        object.__setattr__(self, "members", f"{members}," if members else "")
 
 
 NOBODY: Final = Subject()
@@ -216,24 +220,17 @@ def proxy_allowed(
     call = _calls.get((route, method, path, region, responder, backend)) or _call(
         route, method, path, region, responder, backend
     )
-    text = request_id
-    said = (
-        f'{call},"http.request.id":"{request_id}","http.response.status_code":{status},'
-        f'"http.request.bytes":{request_bytes},"http.response.bytes":{response_bytes},'
-        f'"event.duration":{int(duration_s * 1e9)},"gateway.upstream_duration":{int(upstream_s * 1e9)}'
-    )
-    if who.members:
-        said = f"{who.members},{said}"
-    if conversation is not None:
-        said = f'{said},"gateway.conversation":"{conversation}"'
-        text += conversation
+    about = f',"gateway.conversation":"{conversation}"' if conversation is not None else ""
     if token_ref is not None:
-        said = f'{said},"gateway.ref.token":"{token_ref}"'
-        text += token_ref
+        about = f'{about},"gateway.ref.token":"{token_ref}"'
     if trace_id is not None:
-        said = f'{said},"trace.id":"{trace_id}"'
-        text += trace_id
-    if is_plain(text):
+        about = f'{about},"trace.id":"{trace_id}"'
+    if is_plain(f"{request_id}{conversation}{token_ref}{trace_id}"):
+        said = (
+            f'{who.members}{call},"http.request.id":"{request_id}","http.response.status_code":{status},'
+            f'"http.request.bytes":{request_bytes},"http.response.bytes":{response_bytes},'
+            f'"event.duration":{int(duration_s * 1e9)},"gateway.upstream_duration":{int(upstream_s * 1e9)}{about}'
+        )
         return Record(_PROXY_ALLOWED, at, said)
     return _record(
         "proxy.allowed", at, who, route=route, method=method, path=path, region=region, responder=responder,

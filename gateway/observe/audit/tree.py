@@ -3,7 +3,7 @@
 Pure. Hashes only; what a leaf is belongs to chain.py. https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -29,13 +29,19 @@ class Edge:
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash."""
-        size = self.size
-        hashes = self.hashes
-        while size & 1:
-            leaf = sha256(b"\x01" + hashes.pop() + leaf).digest()
-            size >>= 1
-        hashes.append(leaf)
-        self.size += 1
+        self.extend((leaf,))
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes."""
+        size, hashes = self.size, self.hashes
+        for leaf in leaves:
+            odd = size
+            while odd & 1:
+                leaf = sha256(b"\x01" + hashes.pop() + leaf).digest()  # noqa: PLW2901  # climbs the tree
+                odd >>= 1
+            hashes.append(leaf)
+            size += 1
+        self.size = size
 
     def root(self) -> bytes:
         """Return the root over all leaves so far."""

@@ -152,7 +152,8 @@ class Writer:
     def push(self, record: Record) -> None:
         """Queue a record that nobody waits for; the caller has seen that there is room."""
         self.queue.append(record)
-        self._bytes_pushed += bytes_of(record)
+        said = record.said  # as bytes_of, without the call: once per proxied request
+        self._bytes_pushed += _BYTES_OF_LINE + (len(said) if isinstance(said, str) else _BYTES_OF_FIELD * len(said))
         if not self._is_signalled:
             self._is_signalled = True
             self._tokens.put(None)
