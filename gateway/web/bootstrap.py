@@ -12,11 +12,18 @@ from gateway.errors import Refusal
 from gateway.policy.origins import check_origin
 from gateway.web.assets import Asset, Assets
 from gateway.web.exchange import Exchange
+from gateway.web.problems import SERVER
+from gateway.web.whole import ALLOW_ORIGIN, WholeAnswer, cors_lines
 
 SCRIPT_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
 """Five minutes: a changed setting reaches every page soon, and a node that is down for a while is not noticed."""
 ORIGIN_CACHE: Final = "private, max-age=300"
 PAYLOAD_CACHE: Final = "public, max-age=31536000, immutable"
+VARY_ORIGIN: Final = cors_lines(None)
+ASSET_LINES: Final = (
+    f"Vary: Accept-Encoding, Origin\r\nServer: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n"
+    "Cross-Origin-Resource-Policy: cross-origin\r\n"  # pages of other origins embed it, also under COEP
+)
 
 
 class Bootstrap:
@@ -48,24 +55,23 @@ class Bootstrap:
 
 
 def _asset_answer(exchange: Exchange, asset: Asset, cache: str) -> web.StreamResponse:
+    """The asset, or 304: the answer that a page's every visit brings, so it is written in one piece."""
     request = exchange.request
-    headers: dict[str, str] = {
-        "ETag": asset.etag,
-        "Cache-Control": cache,
-        "Vary": "Accept-Encoding, Origin",
-        "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other origins embed it, also under COEP
-    }
+    fields = [("ETag", asset.etag), ("Cache-Control", cache), ("X-Request-Id", exchange.trail.request_id)]
+    allowed = exchange.cors.get(ALLOW_ORIGIN)
+    lines = ASSET_LINES if allowed is None else ASSET_LINES + cors_lines(allowed).removeprefix(VARY_ORIGIN)
     if _unchanged(request.headers, asset.etag):
-        return exchange.answer(304, headers=headers)
+        return WholeAnswer(304, fields, lines)
     body, coding = asset.encoded(request.headers.get("Accept-Encoding", ""))
+    fields.append(("Content-Type", asset.media_type))
     if coding is not None:
-        headers["Content-Encoding"] = coding
-    return exchange.answer(200, body, asset.media_type, headers)
+        fields.append(("Content-Encoding", coding))
+    return WholeAnswer(200, fields, lines, body)
 
 
 def _unchanged(headers: Mapping[str, str], etag: str) -> bool:
     """Whether If-None-Match names the tag, compared weakly (RFC 9110 section 13.1.2)."""
     sent = headers.get("If-None-Match")
-    if sent is None:
-        return False
+    if sent is None or sent == etag:
+        return sent is not None
     return sent.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in sent.split(",")}

@@ -51,6 +51,12 @@ class WholeAnswer(web.StreamResponse):
         """May the connection be used again?"""
         return self._keep_alive
 
+    def add(self, name: str, value: str) -> None:
+        """One more field. Raises ValueError when it holds a line break."""
+        if "\r" in value or "\n" in value:
+            raise ValueError("a header field holds a line break")
+        self._lines += f"{name}: {value}\r\n"
+
     def force_close(self) -> None:
         """End the connection after this answer."""
         self._keep_alive = False
@@ -77,10 +83,12 @@ class WholeAnswer(web.StreamResponse):
             self._keep_alive = keep_alive = request.keep_alive
         status, body = self._status, self._whole
         framing = ""
-        if request.method == "HEAD" or status in BODILESS:
+        if status in BODILESS:
             body = b""
-        else:
+        elif request.method != "HEAD":
             framing = f"Content-Length: {len(body)}\r\n"
+        elif body:  # what GET would have brought; without it we do not know
+            framing, body = f"Content-Length: {len(body)}\r\n", b""
         if request.version == HttpVersion11:
             start = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n"
             connection = "" if keep_alive else "Connection: close\r\n"

@@ -48,7 +48,8 @@ def greeting() -> WholeAnswer:
     ("line", "make", "start", "connection", "length", "body"),
     [
         (b"GET / HTTP/1.1", greeting, b"HTTP/1.1 200 OK\r\n", b"close", b"5", b"hello"),
-        (b"HEAD / HTTP/1.1", greeting, b"HTTP/1.1 200 OK\r\n", b"close", None, b""),
+        (b"HEAD / HTTP/1.1", greeting, b"HTTP/1.1 200 OK\r\n", b"close", b"5", b""),
+        (b"HEAD / HTTP/1.1", lambda: WholeAnswer(200, [], ""), b"HTTP/1.1 200 OK\r\n", b"close", None, b""),
         (b"GET / HTTP/1.0", greeting, b"HTTP/1.0 200 OK\r\n", None, b"5", b"hello"),
         (
             b"GET / HTTP/1.1",
