@@ -15,6 +15,7 @@ from gateway.errors import Refusal
 from gateway.observe.audit import records
 from gateway.observe.audit.records import Record, Subject
 from gateway.observe.metrics import Metrics
+from gateway.observe.tracing import Trace
 from gateway.policy.decision import (
     Backend,
     Caller,
@@ -55,6 +56,9 @@ class AuditSink(Protocol):
     def try_use(self, record: Record) -> bool:
         """Class B without waiting; False when the queue is full."""
 
+    def end(self, record: Record) -> None:
+        """Class B when it is over: never raises, never waits; a declared gap at worst."""
+
     def refuse(self, record: Record) -> None:
         """Class C: never raises."""
 
@@ -87,7 +91,8 @@ class Trail:
 
     `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
     relying party or backend that an OAuth endpoint authenticated, `grant` the grant_type that it asked with;
-    `token_ref` the reference of the credential that was injected last.
+    `token_ref` the reference of the credential that was injected last; `trace` is there for sampled and debugged
+    requests only; `refused_as` is the code of its refusal.
     """
 
     request_id: str
@@ -109,6 +114,8 @@ class Trail:
     client: str | None = None
     grant: str | None = None
     token_ref: str | None = None
+    trace: Trace | None = field(default=None, repr=False)
+    refused_as: str | None = None
     who: Subject | None = field(default=None, repr=False)
 
 
@@ -218,8 +225,7 @@ class Gate:
 
     def note_use(self, record: Record) -> None:
         """Record the end of a use, which cannot be refused any more (class B); without room it is a declared gap."""
-        if not self._audit.try_use(record):
-            self._audit.refuse(record)
+        self._audit.end(record)
 
     def note(self, record: Record) -> None:
         """Record what nobody waits for and nothing hangs on (class C)."""
@@ -227,16 +233,17 @@ class Gate:
 
     def refused(self, refusal: Refusal, trail: Trail) -> None:
         """Record and count a refusal or fault; never raises."""
-        code = refusal.code
+        code = trail.refused_as = refusal.code
         self._metrics.refusals.child(code).inc()
         if code in ORIGIN_RESULTS:
             self._metrics.origin_checks.child(ORIGIN_RESULTS[code]).inc()
         if code in LIMITERS:
             self._metrics.rate_limited.child(LIMITERS[code]).inc()
         record = self._refusal_record(refusal, trail)
-        if record.action.failure_class == "B" and self._audit.try_use(record):
-            return
-        self._audit.refuse(record)
+        if record.action.failure_class == "B":
+            self._audit.end(record)
+        else:
+            self._audit.refuse(record)
 
     def _refusal_record(self, refusal: Refusal, trail: Trail) -> Record:
         """The record that belongs to the room of the code: the part before its dot."""

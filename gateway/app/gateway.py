@@ -5,6 +5,7 @@ Listeners are `running.py`'s. The rule: a part gets what it needs when it is mad
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ from gateway.app.own_keys import own_key
 from gateway.app.ruleset import make_ruleset
 from gateway.app.scripts import render_scripts, static_dir
 from gateway.app.secret_ends import secret_names
-from gateway.app.stores import make_store
+from gateway.app.stores import make_store, shared
+from gateway.app.tracing import make_spans, make_tracing
 from gateway.config import genesys
 from gateway.config.compile import Compiled
 from gateway.gate import Gate
@@ -37,7 +39,6 @@ from gateway.provider.own_codes import OwnCodes
 from gateway.provider.parties import RelyingParties
 from gateway.provider.people import BookSessions
 from gateway.provider.provider import Provider
-from gateway.store.redis import RedisStore
 from gateway.store.sealing import Sealer
 from gateway.upstream.bearer import Bearer, ClientCredentials
 from gateway.upstream.breaker import Breaker
@@ -95,11 +96,13 @@ class Gateway:
         self.metrics = Metrics(_scope(compiled))
         self.store = make_store(compiled, clock)
         sealer = Sealer({config.keys.guest_version: self._guest_key}, entropy)
-        if isinstance(self.store, RedisStore):
-            self.store.watch = StoreMetrics(self.metrics)
+        if (common := shared(self.store)) is not None:
+            common.watch = StoreMetrics(self.metrics)
         self.audit = audit_log(compiled, surroundings.directory, surroundings.node, self.metrics, self.store, sealer)
+        self.spans = make_spans(compiled, surroundings.node)
+        self.tracing = make_tracing(compiled, self.spans, clock)
         self.gate = Gate(self.audit, self.metrics, clock)
-        feed_secrets(self.metrics, compiled, surroundings.directory)
+        feed_secrets(self.metrics, compiled, compiled.secrets.directory)
         self.guestbook = Guestbook(
             self.store,
             keys=GuestKeys(self._guest_key, config.keys.guest_version),
@@ -150,7 +153,7 @@ class Gateway:
             self.ring.ensure(surroundings.clock())
         except KeyRingFault as fault:
             log.error("oidc.no_signing_key", fault=str(fault))  # readiness tells it, and chats without sign-in go on
-        watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock)
+        watch = SocketWatch(self.gate, self.metrics, self._region, surroundings.clock, self.tracing)
         self.sockets = SocketRelay(
             self.rules.sockets, self.guestbook, self.store,
             SocketDialer(surroundings.entropy, observer_of=self._dial_metrics), watch,
@@ -170,7 +173,14 @@ class Gateway:
             sets_cookie=lambda: self.compiled.config.oidc.session_cookie,
         )  # fmt: skip
         proxy = RestProxy(
-            callers, self.gate, lambda: self.relay, self.throttle, self.metrics, self.owners, self.beliefs.note_headers
+            callers,
+            self.gate,
+            lambda: self.relay,
+            self.throttle,
+            self.metrics,
+            self.owners,
+            self.beliefs.note_headers,
+            self.tracing,
         )
         bootstrap = Bootstrap(self.assets)
         oauth = OAuth(
@@ -197,7 +207,13 @@ class Gateway:
             "auth_code": oauth.auth_code,
         }
         return Front(
-            self.rules.front, handlers, self.gate, self.metrics, self.throttle.admit, explain=self.beliefs.explain
+            self.rules.front,
+            handlers,
+            self.gate,
+            self.metrics,
+            self.throttle.admit,
+            explain=self.beliefs.explain,
+            tracing=self.tracing,
         )
 
     def admin_guests(self) -> AdminGuests:
@@ -235,7 +251,7 @@ class Gateway:
         self.compiled, self.rules = compiled, rules
         self.audit.apply(audit_settings(compiled, self.surroundings.directory, self.surroundings.node))
         self.metrics.rescope(_scope(compiled))
-        feed_secrets(self.metrics, compiled, self.surroundings.directory)
+        feed_secrets(self.metrics, compiled, compiled.secrets.directory)
         self.provider = self._make_provider(compiled)
         self.tokens.replace(rules.credentials)
         self.relay.forget_answers()
@@ -268,6 +284,8 @@ class Gateway:
             await self.audit.close()
         finally:
             await self.store.close()
+            if self.spans is not None:
+                await asyncio.to_thread(self.spans.close)
 
     def _desk(self, site: str) -> SiteDesk:
         return self.rules.desks[site]

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.observe.tracing import Trace
 from gateway.policy.decision import SocketPermit
 from gateway.policy.frames import SessionPace, SocketGuest, SocketRules, SocketState
 from gateway.policy.injection import GuestContext, context_attributes
@@ -175,6 +176,8 @@ class SocketRelay:
         request_id: str = "",
         client_ip: str = "",
         headers: Mapping[str, str] | None = None,
+        trace_id: str | None = None,
+        trace: Trace | None = None,
     ) -> SwitchedResponse:
         """Open the socket that the permit allows; returns when it is open, and it goes on by itself.
 
@@ -196,6 +199,8 @@ class SocketRelay:
             session=session,
             client_ip=client_ip,
             upstream_origin=permit.upstream_origin,
+            trace_id=trace_id,
+            trace=trace,
         )
         guest_id = None if session is None else session.guest_id
         self._seats.take(permit.site, guest_id)

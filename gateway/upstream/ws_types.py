@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import Reason
+from gateway.observe.tracing import Trace
 from gateway.policy.frames import SessionPace, SocketState
 from gateway.policy.guests import GuestSession
 from gateway.store.known import SessionEnd
@@ -39,7 +40,10 @@ class SocketBounds:
 
 @dataclass(frozen=True, slots=True)
 class SocketOpening:
-    """A socket as it was opened. `session` is None where the client's own token is the guest."""
+    """A socket as it was opened. `session` is None where the client's own token is the guest.
+
+    `trace_id` and `trace`: of the request that opened it; the latter only where it is sampled.
+    """
 
     request_id: str
     site: str
@@ -48,6 +52,8 @@ class SocketOpening:
     session: GuestSession | None
     client_ip: str = ""
     upstream_origin: str = ""
+    trace_id: str | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)

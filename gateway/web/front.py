@@ -19,14 +19,18 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
 from gateway.observe.metrics import Metrics
+from gateway.observe.metrics_table import METHODS
+from gateway.observe.tracing import Tracing
 from gateway.policy.decision import SiteRules
 from gateway.policy.origins import check_origin, cors_headers, preflight_headers
 from gateway.policy.paths import Target, parse_target
 from gateway.policy.sites import MAX_HOST_CHARS, PREFIX, SiteTable, parse_host
+from gateway.policy.traces import DEBUG_HEADER
 from gateway.web.clients import TrustedProxies
 from gateway.web.exchange import BodyLimits, Exchange, check_single_headers
 from gateway.web.problems import SERVER, oauth_error_answer, problem_answer
 from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed, Surface, find_surface
+from gateway.web.whole import WholeAnswer
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 Admission = Callable[[Exchange], None]
@@ -69,9 +73,11 @@ class Front:
         metrics: Metrics,
         admit: Admission,
         explain: Explain = lambda exchange, refusal: refusal,
+        tracing: Tracing | None = None,
     ) -> None:
         """`handlers`: by the name of the surface row; a row without a handler answers 404."""
         self._explain = explain
+        self._tracing = tracing if tracing is not None else Tracing()
         self._rules = rules
         self._handlers = handlers
         self._gate = gate
@@ -106,6 +112,9 @@ class Front:
             started=time.monotonic(),
             origin=headers.get("Origin"),
         )
+        trail.trace_id, trail.trace = self._tracing.begin(
+            request.method, request.raw_path, headers.get("traceparent"), headers.get(DEBUG_HEADER)
+        )
         exchange = Exchange(request, _NO_TARGET, (), UNMATCHED, trail, rules.body_limits, cors=_NO_CORS)
         self._under_way += 1
         try:
@@ -121,6 +130,12 @@ class Front:
         finally:
             self._under_way -= 1
         self._count(exchange, answer.status)
+        if trail.trace is not None and trail.trace.debug and not answer.prepared:
+            timing = trail.trace.server_timing(trail.started)
+            if isinstance(answer, WholeAnswer):
+                answer.add("Server-Timing", timing)
+            else:
+                answer.headers["Server-Timing"] = timing
         if self.draining and not answer.prepared:
             answer.force_close()
         return answer
@@ -236,7 +251,15 @@ class Front:
     def _count(self, exchange: Exchange, status: int) -> None:
         trail = exchange.trail
         duration_s = time.monotonic() - trail.started
-        self._metrics.request_ended(trail.surface, trail.method, status, trail.responder, duration_s)
+        if (trace := trail.trace) is None:
+            self._metrics.request_ended(trail.surface, trail.method, status, trail.responder, duration_s)
+            return
+        self._metrics.request_ended(
+            trail.surface, trail.method, status, trail.responder, duration_s,
+            trace.trace_id if trace.sampled else None, time.time(),
+        )  # fmt: skip
+        route, method = trail.template or trail.surface, trail.method if trail.method in METHODS else METHODS[-1]
+        self._tracing.end(trace, trail.started, method=method, route=route, status=status, error=trail.refused_as)
 
 
 _NO_TARGET: Final = parse_target("/")

@@ -16,8 +16,9 @@ from aiohttp import web
 
 from gateway import errors
 from gateway.errors import Refusal
-from gateway.gate import Gate
+from gateway.gate import Gate, Trail
 from gateway.observe.metrics import Metrics
+from gateway.observe.tracing import Trace, Tracing
 from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
 from gateway.upstream.faults import UpstreamFault
 from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
@@ -52,9 +53,11 @@ class RestProxy:
         metrics: Metrics,
         owners: ConversationOwners,
         note_headers: Callable[[Mapping[str, str]], None] = lambda headers: None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`relay`: that of the configuration in force. `note_headers`: sees what came along, for counting only."""
         self._owners = owners
+        self._tracing = tracing if tracing is not None else Tracing()
         self._note_headers = note_headers
         self._callers = callers
         self._gate = gate
@@ -80,9 +83,12 @@ class RestProxy:
             inbound=exchange.request.headers.items(),
             body=body,
             request_id=trail.request_id,
+            traceparent=self._tracing.upstream_header(trail.trace_id, trail.trace),
             guest_jwt=guest_jwt,
-            injected=partial(self._gate.injected, trail),
+            injected=partial(self._gate.injected, trail) if trail.trace is None else self._traced(trail, trail.trace),
         )
+        if trail.trace is not None:
+            self._note_upstream(trail.trace, permit, answer)
         trail.responder, trail.upstream_s = "upstream", answer.upstream_s
         trail.region = answer.moved_to or trail.region
         if answer.status in AUTH_FAILURES:
@@ -93,6 +99,24 @@ class RestProxy:
             await self._carried(exchange, answer.status, len(body), len(answer.body))
             return response
         return await self._streamed(exchange, answer, len(body))
+
+    def _traced(self, trail: Trail, trace: Trace) -> Callable[[str], None]:
+        """Notes the wait for a token, which ends when it is injected."""
+        began = time.monotonic()
+
+        def injected(reference: str) -> None:
+            trace.stage("token fetch", "token", "internal", began)
+            self._gate.injected(trail, reference)
+
+        return injected
+
+    @staticmethod
+    def _note_upstream(trace: Trace, permit: Permit, answer: RelayAnswer) -> None:
+        method, ended = permit.route.upstream.method, time.monotonic()
+        trace.stage(
+            f"{method} api", "upstream", "client", ended - answer.upstream_s, ended,
+            http__request__method=method, http__response__status_code=answer.status,
+        )  # fmt: skip
 
     async def _permit(self, exchange: Exchange, body_bytes: int) -> Permit:
         """Leave for the call; whose a conversation is, is found out first where nobody knows it yet."""

@@ -17,6 +17,7 @@ from gateway.gate import Gate, Trail
 from gateway.guestbook import Guestbook
 from gateway.observe.audit import records
 from gateway.observe.metrics import Metrics
+from gateway.observe.tracing import Tracing
 from gateway.policy.decision import Caller, Guest, Nobody
 from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind
@@ -85,6 +86,8 @@ class GuestSocket:
             SUBPROTOCOL if SUBPROTOCOL in offered else None,
             request_id=exchange.trail.request_id,
             client_ip=exchange.trail.client_ip,
+            trace_id=exchange.trail.trace_id,
+            trace=exchange.trail.trace,
             headers={"Server": "gateway", "X-Request-Id": exchange.trail.request_id, **exchange.cors},
         )
 
@@ -121,10 +124,12 @@ class SocketWatch:
     """Counts and records what happens on sockets; the relay tells it."""
 
     def __init__(
-        self, gate: Gate, metrics: Metrics, region_of: Callable[[str], str], clock: Callable[[], float]
-    ) -> None:
+        self, gate: Gate, metrics: Metrics, region_of: Callable[[str], str], clock: Callable[[], float],
+        tracing: Tracing | None = None,
+    ) -> None:  # fmt: skip
         """`region_of`: the region of a site."""
         self._gate = gate
+        self._tracing = tracing if tracing is not None else Tracing()
         self._metrics = metrics
         self._region_of = region_of
         self._clock = clock
@@ -141,6 +146,7 @@ class SocketWatch:
                 region=self._region_of(opening.site),
                 token_ref=None if session is None else self._gate.reference("token", session.upstream_token),
                 request_id=opening.request_id,
+                trace_id=opening.trace_id,
             )
         )
         self._open.inc()
@@ -152,6 +158,8 @@ class SocketWatch:
         close_class = CLOSE_CLASSES.get(ending.code, "other")
         self._metrics.websocket_closes.child(str(ending.initiator), close_class).inc()
         self._metrics.websocket_duration.child().observe(ending.duration_s)
+        if opening.trace is not None:
+            self._tracing.socket_ended(opening.trace, ending.duration_s, code=ending.code, site=opening.site)
         self._gate.note_use(
             records.ws_closed(
                 at=self._clock(),
@@ -164,6 +172,7 @@ class SocketWatch:
                 duration_s=ending.duration_s,
                 reason=ending.reason or None,
                 request_id=opening.request_id,
+                trace_id=opening.trace_id,
             )
         )
 
@@ -180,5 +189,5 @@ def trail_of(opening: SocketOpening, region: str) -> Trail:
     caller = Guest(opening.session, HandleKind.TICKET) if opening.session is not None else Nobody()
     return Trail(
         request_id=opening.request_id, surface="websocket", method="GET", client_ip=opening.client_ip, started=0.0,
-        site=opening.site, region=region, origin=opening.origin, caller=caller,
+        site=opening.site, region=region, origin=opening.origin, caller=caller, trace_id=opening.trace_id,
     )  # fmt: skip
