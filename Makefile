@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := .cache/node/installed
 
-.PHONY: demo test lint types unit bench soak constraints system clean help
+.PHONY: demo examples test lint types unit bench soak constraints system clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,7 +35,10 @@ demo: $(RUN_STAMP) ## the gateway, a mock Genesys and a demo shop on loopback
 system: ## what the whole test suite needs from Debian
 	@./.ci/system
 
-test: $(DEV_STAMP) system $(NODE_STAMP) lint types unit ## everything: format, lint, types, all tests, coverage
+examples: ## React for the demo's example page, and what the browser tests take from npm
+	@./.ci/browser-parts
+
+test: $(DEV_STAMP) system $(NODE_STAMP) examples lint types unit ## everything: format, lint, types, all tests, coverage
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

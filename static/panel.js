@@ -37,6 +37,7 @@ class GatewayChat extends HTMLElement {
   #bannerTimer = 0;
   #problem = null;
   #stops = [];
+  #disposed = false;
 
   /** Wire the element to a client; called once, by `mount`. */
   begin({ client, locale, theme, texts, hidden = false, emit }) {
@@ -93,10 +94,16 @@ class GatewayChat extends HTMLElement {
     if (side) this.setAttribute("side", side);
   }
 
+  /** An application that draws its page anew takes the chat away unawares; it comes back. Away for good: `hide`. */
+  disconnectedCallback() {
+    setTimeout(() => { if (!this.#disposed && !this.isConnected) document.body.append(this); });
+  }
+
   /** Take the element from the page and stop listening; the client lives on. */
   dispose() {
     for (const stop of this.#stops) stop();
     clearTimeout(this.#bannerTimer);
+    this.#disposed = true;
     this.remove();
   }
 

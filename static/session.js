@@ -169,7 +169,9 @@ export class Session {
 
   async #open() {
     const verified = this.#keep.get("verified");
-    const renewed = this.#grant && (await this.#renewed());
+    // A handle that is over opens nobody's session but an anonymous one: whoever can be proved anew is, at once.
+    const over = Date.now() >= (this.#grant?.endsAt ?? Infinity) && verified && this.#proof;
+    const renewed = this.#grant && !over && (await this.#renewed());
     if (renewed && (renewed.guest.verified || !verified)) return this.#hold(renewed);
     // In the place of a session that ended a gateway may open an anonymous one: that is not who the visitor is.
     if (renewed) await this.call("DELETE", "/session", { bearer: renewed.session_token });
@@ -196,7 +198,9 @@ export class Session {
     this.#grant = null;
     if (answer) {
       const heldS = answer.expires_in - Math.min(RENEWAL_MARGIN_S, answer.expires_in / 4);
-      this.#grant = { token: answer.session_token, renewAt: Date.now() + heldS * 1000, guest: answer.guest };
+      const now = Date.now();
+      const [renewAt, endsAt] = [now + heldS * 1000, now + answer.expires_in * 1000];
+      this.#grant = { token: answer.session_token, renewAt, endsAt, guest: answer.guest };
       this.#keep.put({ verified: answer.guest.verified });
       this.#schedule();
     }

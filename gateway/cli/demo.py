@@ -34,6 +34,7 @@ GUIDE: Final = """
   The demo runs on this machine only. Nothing here is the real Genesys.
 
   shop page      {shop}
+  examples       {shop}/examples/    (plain, strict CSP, consent, single-page, React)
   metrics        {admin}/metrics
   audit log      {admin}/audit
   readiness      {admin}/readyz?verbose
@@ -108,6 +109,8 @@ def _furnished(settings: ShopSettings, run: Running, mock: RunningMock) -> ShopS
         audit_url=f"{run.admin_url}/audit",
         mock_url=f"{mock.endpoints.control}/",
         files_url=f"{mock.endpoints.upload}/",
+        client_url=run.url + run.gateway.assets.payload_settings()["client"]["url"],
+        deployment_id=run.gateway.compiled.config.sites[SITE].deployment_id,
     )
 
 

@@ -1,7 +1,7 @@
 """The demo shop: a small web site with a chat, as a customer of the gateway would run one.
 
 It serves one page under a strict Content-Security-Policy, keeps its own sign-in, and mints Zendesk messaging tokens for
-the visitor who signed in. It imports nothing of the gateway: all it knows is the address of the script to embed.
+the visitor who signed in. It imports nothing of the gateway: all it knows are the addresses of the scripts to embed.
 Rule kept: the signing secret comes in as a parameter and goes nowhere but into signatures.
 """
 
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import jwt
 from aiohttp import web
+
+from gateway.demo.examples import STRICT, example_page, index_page, vendor_file
 
 SESSION_COOKIE = "shop_session"
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
@@ -35,6 +37,8 @@ class ShopSettings:
     mock_url: str = "http://127.0.0.1:8099/"
     files_url: str = "http://127.0.0.1:8096/"
     foreign_url: str = ""
+    client_url: str = ""
+    deployment_id: str = ""
     token_lifetime_s: int = 600
     now: Callable[[], float] = time.time
 
@@ -127,6 +131,28 @@ async def _page(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html", headers=headers)
 
 
+async def _examples(_request: web.Request) -> web.Response:
+    return web.Response(text=index_page(), content_type="text/html")
+
+
+async def _example(request: web.Request) -> web.Response:
+    settings, name = request.app[SETTINGS], request.match_info["name"]
+    nonce = secrets.token_urlsafe(16)
+    values = {
+        "nonce": nonce,
+        "widget_url": settings.widget_url,
+        "base": settings.widget_url.removesuffix("/widget.js"),
+        "client_url": settings.client_url,
+        "deployment_id": settings.deployment_id,
+    }
+    try:
+        text = example_page(name, values)
+    except KeyError:
+        return web.Response(status=404, text="There is no such example.\n")
+    policy = {"Content-Security-Policy": content_security_policy(settings, nonce)} if name in STRICT else {}
+    return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store", **policy})
+
+
 async def _foreign(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     port = settings.port + 1 if settings.port else 8089
@@ -170,6 +196,9 @@ def build_app(settings: ShopSettings) -> web.Application:
         [
             web.get("/", _page),
             web.get("/foreign", _foreign),
+            web.get("/examples/", _examples),
+            web.get("/examples/vendor/{file}", vendor_file),
+            web.get("/examples/{name}", _example),
             web.post("/sign-in", _sign_in),
             web.post("/sign-out", _sign_out),
             web.post("/token", _token),
