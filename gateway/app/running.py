@@ -25,6 +25,7 @@ from gateway.app.known_secrets import teach
 from gateway.app.listeners import IDLE_GRACE_S, Places, PublicListener, listen_admin, listen_public
 from gateway.app.rotation import SecretWatch, record_rotations, show_fingerprints
 from gateway.config.compile import Compiled
+from gateway.config.describe import changed_keys
 from gateway.config.secrets import Secrets
 from gateway.errors import ConfigFault, GatewayError, Refusal
 from gateway.observe.audit import records
@@ -64,6 +65,7 @@ async def running(
                 pid=os.getpid(),
                 python=platform.python_version(),
                 config_sha256=checksum(compiled),
+                predecessors=await asyncio.to_thread(gateway.audit.predecessors),
             )
         )
         _note_config(gateway, compiled, surroundings.clock())
@@ -130,7 +132,10 @@ async def take(gateway: Gateway, compiled: Compiled, clock: Callable[[], float])
     """Put a configuration in force, on record first. Raises GatewayError or ValueError; the old one then stays."""
     teach(REDACTOR, compiled)
     before = gateway.compiled.fingerprints
-    await gateway.audit.grant(records.config_loaded(at=clock(), sha256=checksum(compiled), version=1))
+    keys = changed_keys(gateway.compiled.config, compiled.config)
+    await gateway.audit.grant(
+        records.config_loaded(at=clock(), sha256=checksum(compiled), version=1, changed_keys=keys)
+    )
     await record_rotations(gateway.gate, before, compiled.fingerprints, clock())
     gateway.apply(compiled)
     show_fingerprints(gateway.metrics, before, compiled.fingerprints, clock())

@@ -38,6 +38,15 @@ def effective(loaded: Loaded, secrets: Secrets) -> Iterator[tuple[str, object, s
         yield key, said, loaded.origins_of_values[key]
 
 
+def changed_keys(before: Config, after: Config) -> list[str]:
+    """Return the keys whose values differ, as people write them; of secrets those whose reference differs."""
+    old, new = (dict(shape.leaves(config.model_dump(mode="python"))) for config in (before, after))
+    missing = object()
+    return sorted(
+        shape.written(path) for path in old.keys() | new.keys() if old.get(path, missing) != new.get(path, missing)
+    )
+
+
 def _secret_words(reference: str, secrets: Secrets) -> str:
     if "://" in reference:
         return reference.rpartition("@")[2] if "@" in reference else reference  # a store URL, without its user part

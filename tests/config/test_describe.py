@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cli.exits import EXIT_MEANINGS
 from gateway.config import shape
-from gateway.config.describe import effective, json_schema, reference_tables, type_words
+from gateway.config.describe import changed_keys, effective, json_schema, reference_tables, type_words
 from gateway.config.load import load
 from gateway.config.secrets import Secrets
 
@@ -97,3 +97,17 @@ def test_effective_values_show_secrets_by_reference_and_fingerprint_only(tmp_pat
 )
 def test_a_type_is_written_in_the_words_of_toml(annotation: Any, words: str) -> None:
     assert type_words(annotation) == words
+
+
+def test_changed_keys_are_named_without_their_values(repository: Path) -> None:
+    before = load(repository / "config.toml", {}).config
+    data = before.model_dump()
+    data["audit"]["retention_days"] = 7
+    data["admin"]["token"] = "env:SOME_TOKEN"
+    site = next(iter(data["sites"]))
+    data["sites"][site]["origins"] = ["https://new.example"]
+    after = type(before).model_validate(data)
+    found = changed_keys(before, after)
+    assert found == ["admin.token", "audit.retention_days", f"sites.{site}.origins"]
+    assert changed_keys(after, before) == found
+    assert changed_keys(before, before) == []

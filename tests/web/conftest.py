@@ -48,6 +48,9 @@ class RememberingAudit:
         self._keep(record)
         return True
 
+    def end(self, record: Record) -> None:
+        self.records.append(record)
+
     def refuse(self, record: Record) -> None:
         self.records.append(record)
 

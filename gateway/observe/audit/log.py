@@ -41,6 +41,7 @@ from gateway.observe.audit.writer import Batch, Grant, Writer
 from gateway.observe.metrics import Metrics
 
 _REFUSALS_SHARE: Final = 0.25  # of the queue: refusals, whose volume an attacker chooses, leave room for the rest
+_ENDS_SHARE: Final = 0.25  # on top of the queue: for ends of what was let in while there was room
 _REFUSALS_BYTES_SHARE: Final = 0.10  # of the day's bytes, once there are more than the floor
 _REFUSALS_BYTES_FLOOR: Final = 16 * 1024 * 1024
 _RETRY_AFTER_S: Final = 5
@@ -80,6 +81,7 @@ class AuditLog(Names):
         self._suppressor = Suppressor()
         self._aggregator = Aggregator(settings.levels) if settings.levels else None
         self._capacity = settings.queue_max_records
+        self._reserve = int(self._capacity * _ENDS_SHARE)
         self._refusals_capacity = int(self._capacity * _REFUSALS_SHARE)
         self._room = asyncio.Event()
         self._room_waiters = 0
@@ -204,6 +206,25 @@ class AuditLog(Names):
         if self._writer is not None:  # degraded: the traffic goes on, and the log will say how much is missing
             self._writer.gap.add(record.at)
             self._metrics.audit_dropped.child("B", "queue_full").inc()
+
+    def end(self, record: Record) -> None:
+        """Queue the end or failure of a use (class B), which nothing can refuse any more: it has a reserve of its own.
+
+        Beyond that it counts as a gap, declared later. Never raises, never waits.
+        """
+        writer = self._writer
+        if writer is None:
+            self._metrics.audit_dropped.child("B", "closing").inc()
+        elif not writer.is_full or len(writer.queue) < self._capacity + self._reserve:
+            writer.push(record)
+        else:
+            writer.gap.add(record.at)
+            self._metrics.audit_dropped.child("B", "queue_full").inc()
+
+    def predecessors(self, most: int = 16) -> list[str]:
+        """Return the heads of the newest other logs here: origin, size and root of each. Blocking; raises OSError."""
+        notes = recovery.latest_notes(self.settings.dirs, self.writer_name)[:most]
+        return [" ".join(note.split("\n")[:3]) for note in notes]
 
     async def room(self, site: str | None = None) -> None:
         """Return once a use of this site would find room: asked before a call is made that cannot be taken back.

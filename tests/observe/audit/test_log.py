@@ -390,6 +390,35 @@ async def test_the_queue_is_bounded_by_bytes_too(tmp_path: Path) -> None:
     assert len(documents(tmp_path, "proxy.allowed")) == taken + 1
 
 
+async def test_ends_have_a_reserve_and_beyond_it_are_a_declared_gap(tmp_path: Path) -> None:
+    files, metrics = Gate(), Metrics()
+    log = AuditLog(settings_for(tmp_path, queue_max_records=8), metrics, files=files)
+    await log.open()
+    files.open.clear()
+    files.entered.clear()
+    log.end(use(0))
+    await until(files.entered.is_set)
+    for number in range(1, 20):
+        log.end(use(number))
+    dropped = int(metrics.audit_dropped.child("B", "queue_full").value)
+    assert 0 < dropped <= 10
+    assert not log.try_use(use(20))
+    files.open.set()
+    await log.close()
+    log.end(use(21))
+    assert metrics.audit_dropped.child("B", "closing").value == 1
+    assert len(documents(tmp_path, "proxy.allowed")) == 20 - dropped
+    [gap] = documents(tmp_path, "audit.gap")
+    assert gap["gateway.gap.count"] == dropped
+
+
+async def test_the_heads_of_earlier_logs_are_told(tmp_path: Path) -> None:
+    made = Made(tmp_path).add(3).close()
+    async with opened(tmp_path) as log:
+        [head] = log.predecessors()
+    assert head.startswith(f"{made.ledger.origin} {made.ledger.position.sequence - 1} ")
+
+
 async def test_of_site_and_deployment_the_stricter_counts(tmp_path: Path) -> None:
     more: dict[str, Any] = {"queue_max_records": 0, "use_wait_s": 0.01, "on_failure": "degrade"}
     async with opened(tmp_path, refusing_sites=frozenset(["bank"]), **more) as log:
