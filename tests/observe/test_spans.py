@@ -13,6 +13,7 @@ from gateway.observe.spans import OtelSpans, TracingUnavailableError
 from gateway.observe.tracing import Span
 from gateway.policy.traces import SentContext
 
+OTLP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 TRACE, ROOT, CHILD = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "00f067aa0ba902b8"
 SENT = SentContext("1" * 32, "2" * 16)
 
@@ -38,12 +39,7 @@ def test_spans_arrive_as_they_were_made() -> None:
     assert [event.name for event in child.events] == ["close"]
 
 
-OTLP = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
-
-
 @pytest.mark.parametrize("missing", ["opentelemetry.sdk.trace", OTLP])
-    "missing", ["opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter"]
-)
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(TracingUnavailableError, match=r"gateway\[otel\]"):
