@@ -20,7 +20,9 @@ from aiohttp import web
 
 from gateway.app.accepting import Accepting, Shared
 from gateway.app.console_state import Console
+from gateway.app.feeding import feed_secrets
 from gateway.app.gateway import Gateway
+from gateway.app.own_tls import OwnTls
 from gateway.config.compile import Compiled
 from gateway.errors import REQUEST_MALFORMED, ConfigFault, Refusal
 from gateway.gate import Trail
@@ -84,7 +86,7 @@ async def listen_public(
 
     listener = GatewayServer(front.handle, ConnectionLimits(server.header_timeout_s, server.keepalive_s), malformed)
     runner = web.ServerRunner(listener, handle_signals=False, shutdown_timeout=LEFTOVERS_S)
-    context = _tls(compiled)
+    context = await _own_tls(gateway, compiled, stack)
     scheme = "https" if context else "http"
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -196,12 +198,21 @@ def _cannot(key: str, listen: str, exc: OSError) -> ConfigFault:
     return ConfigFault([(key, f"{listen} cannot be listened on: {why}")])
 
 
-def _tls(compiled: Compiled) -> ssl.SSLContext | None:
-    tls = compiled.config.server.tls
-    if tls is None:
+async def _own_tls(gateway: Gateway, compiled: Compiled, stack: contextlib.AsyncExitStack) -> ssl.SSLContext | None:
+    """The context of own TLS, kept up to date until the end; None behind a balancer. Raises ConfigFault."""
+    if (settings := compiled.config.server.tls) is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(tls.certificate, tls.key)
-    return context
+    directory = compiled.secrets.directory
+    tls = await asyncio.to_thread(OwnTls, settings, directory)
+
+    def taken() -> None:
+        feed_secrets(gateway.metrics, gateway.compiled, directory)
+
+    watching = asyncio.create_task(tls.watch(compiled.config.secrets.poll_s, taken))
+
+    async def ended() -> None:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    stack.push_async_callback(ended)
+    return tls.context

@@ -124,6 +124,11 @@ class Secrets:
         return f"<Secrets of {self._directory}>"
 
     @property
+    def directory(self) -> Path:
+        """What relative paths of the configuration are relative to."""
+        return self._directory
+
+    @property
     def fingerprints(self) -> Mapping[str, str]:
         """Of everything that was read here, by reference (or by the plain value: not to be shown)."""
         return self._fingerprints
