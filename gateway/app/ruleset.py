@@ -15,11 +15,12 @@ from gateway.config.compile import Compiled, CompiledSite
 from gateway.config.model import Limits
 from gateway.guestbook import SiteBook
 from gateway.policy.frames import SocketGuest, SocketRules
-from gateway.policy.guests import guest_id, issuer_subject, upstream_token
+from gateway.policy.guests import issuer_subject, upstream_token
 from gateway.policy.injection import GuestContext, context_attributes
 from gateway.policy.limits import Limit
 from gateway.policy.quota import QuotaRules
 from gateway.policy.regions import Hosts
+from gateway.policy.subjects import IdKey, anonymous_id
 from gateway.provider.backends import BackendRules
 from gateway.provider.build import backend_rules
 from gateway.upstream.bearer import ClientCredentials
@@ -131,7 +132,8 @@ def _with_derived_guests(site: CompiledSite, key: bytes, version: int) -> Socket
 
     def derive(token: str) -> SocketGuest:
         subject = issuer_subject(SOCKET_SUBJECT, token)
-        context = GuestContext(guest_id(key, version, org, name, subject), False, name, None, None)
+        guest = anonymous_id(site.subject, IdKey(key, version, org, name), token, SOCKET_SUBJECT)
+        context = GuestContext(guest, False, name, None, None)
         attributes = tuple(context_attributes(site.socket.context, context).items())
         return SocketGuest(upstream_token(key, name, subject), attributes, verified=False)
 

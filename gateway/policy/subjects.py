@@ -67,9 +67,12 @@ def visitor_id(rules: SubjectRules, key: IdKey, issuer: str, subject: str) -> st
     return _passed_on(rules, subject)
 
 
-def anonymous_id(rules: SubjectRules, key: IdKey, session_id: str) -> str:
-    """The id of a guest of whom nothing is known: keyed whatever the site's rules are, for there is no identifier."""
-    made = guest_id(key.key, key.version, key.org, key.site, issuer_subject("anonymous", session_id))
+def anonymous_id(rules: SubjectRules, key: IdKey, known_by: str, sort: str = "anonymous") -> str:
+    """The id of a guest of whom nothing is known: keyed whatever the site's rules are, for there is no identifier.
+
+    `known_by`: what tells it from other guests of its sort: its session's id, or its socket's own token.
+    """
+    made = guest_id(key.key, key.version, key.org, key.site, issuer_subject(sort, known_by))
     return _written(rules.form, made)
 
 

@@ -107,3 +107,8 @@ def test_no_two_visitors_share_a_key(one: str, two: str, issuer: str, other: str
     same = (issuer, one) == (other, two)
     for rules in (HMAC, SubjectRules(brand="b")):
         assert (person_key(rules, issuer, one) == person_key(rules, other, two)) is same
+
+
+def test_guests_of_two_sorts_with_one_word_are_two() -> None:
+    assert anonymous_id(HMAC, KEY, "x") != anonymous_id(HMAC, KEY, "x", "socket")
+    assert anonymous_id(HMAC, KEY, "x", "socket") == guest_id(KEY.key, 1, "acme", "shop", issuer_subject("socket", "x"))

@@ -212,3 +212,15 @@ async def test_a_code_that_is_kept_too_long_says_so(tmp_path: Path) -> None:
             code = (await answer.json())["authCode"]
         clock.advance(61)
         assert (await redeemed(stack, code))[1]["code"] == "oauth.code_expired"
+
+
+async def test_a_new_signing_key_is_published_a_day_before_it_signs(login: Stack) -> None:
+    ring, now = login.gateway.ring, login.gateway.surroundings.clock()
+    waiting = ring.rotate(now, 86_400)
+    async with login.client.get(f"{login.url}/oauth/jwks.json") as answer:
+        kids = [key["kid"] for key in (await answer.json())["keys"]]
+    assert waiting.kid in kids
+    _, tokens = await redeemed(login, (await code_of(login))["authCode"])
+    signed_by = jwt.get_unverified_header(tokens["id_token"])["kid"]
+    assert signed_by in kids
+    assert signed_by != waiting.kid
