@@ -11,7 +11,7 @@ NODE_STAMP := .cache/node/installed
 .PHONY: demo examples test lint types unit bench soak constraints system clean help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gateway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=...")'
@@ -51,6 +51,9 @@ unit: $(DEV_STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/coverage report --include='gateway/policy/*' --fail-under=100 --skip-covered
 	$(BIN)/coverage report --skip-covered --skip-empty | tail -40
+
+test-optimised: $(DEV_STAMP) ## all tests without assert statements in what they test (PYTHONOPTIMIZE=1)
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest
 
 bench: $(DEV_STAMP) ## figures beside peers, as ratios of one run (docs/performance.md)
 	$(BIN)/python -m tests.bench
