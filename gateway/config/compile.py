@@ -214,6 +214,7 @@ def _site(name: str, site: Site, config: Config, operations: Mapping[str, Operat
             mode=site.mode,
             anonymous_socket=site.visitors.anonymous_socket,
             upstream_origin=site.upstream_origin,
+            traceparent=site.traceparent,
         ),
         socket=SocketRules(
             site.deployment_id, actions, context, config.limits.frame_bytes, genesys_login=site.visitors.genesys_login
@@ -289,7 +290,7 @@ def _backend(name: str, backend: Backend, loaded: Loaded, secrets: Secrets) -> C
     return CompiledBackend(
         name=name,
         client_id=backend.id or name,
-        keys=_both(backend.key, backend.previous_key, secrets),
+        keys=_both(backend.key, backend.previous_key, secrets) if backend.key is not None else (),
         public_key_pem=pem,
         caller=decision.Backend(name, frozenset(backend.sites), frozenset(backend.routes)),
         handle_s=backend.handle_s,

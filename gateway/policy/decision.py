@@ -71,6 +71,7 @@ class SiteRules:
     mode: Literal["proxied", "messenger"] = "proxied"
     anonymous_socket: bool = False
     upstream_origin: str | None = None
+    traceparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,7 +327,9 @@ def _preflight(exchange: Exchange) -> web.StreamResponse:
 
 
 def _preflight_answer(exchange: Exchange, origin: str, methods: Sequence[str]) -> web.StreamResponse:
-    answer = web.Response(status=204, headers=preflight_headers(origin, ", ".join(methods)))
+    opted_in = exchange.site is not None and exchange.site.traceparent
+    headers = preflight_headers(origin, ", ".join(methods), allow_traceparent=opted_in)
+    answer = web.Response(status=204, headers=headers)
     answer.headers["Server"] = SERVER
     answer.headers["X-Request-Id"] = exchange.trail.request_id
     return answer

@@ -68,6 +68,14 @@ async def test_a_malformed_context_is_never_a_400(tmp_path: Path, bad: str) -> N
         assert await drive.ask(stack, "GET", "/widget.js", headers={"traceparent": bad}) == 200
 
 
+@pytest.mark.parametrize("opted_in", [False, True])
+async def test_pages_may_send_a_context_only_where_the_site_opts_in(tmp_path: Path, opted_in: bool) -> None:
+    async with whole_stack(tmp_path, {"sites.shop.traceparent": opted_in}) as stack:
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "traceparent"}
+        async with stack.call("OPTIONS", "/session", headers=asked) as answer:
+            assert ("traceparent" in answer.headers["Access-Control-Allow-Headers"]) is opted_in
+
+
 async def test_a_signed_debug_request_is_told_where_its_time_went(tmp_path: Path) -> None:
     async with whole_stack(tmp_path, {"tracing.debug_key": KEY}) as stack:
         path = "/sites/shop" + drive.WAIT

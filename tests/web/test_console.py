@@ -69,7 +69,7 @@ def test_the_page_has_nothing_inline_and_makes_no_html_from_strings() -> None:
 async def test_events_tell_the_state_again_and_again(make: Make) -> None:
     async with (await make()).get("/console/events") as answer:
         assert answer.content_type == "text/event-stream"
-        seen = []
+        seen: list[int] = []
         async with asyncio.timeout(5):
             while len(seen) < 3:
                 line = await answer.content.readline()
