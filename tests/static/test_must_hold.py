@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OLD_CALLS = (
     "zE('messenger', 'open'); $zopim.livechat.say('x'); zE('messenger:on', 'open', () => {}); window.ran = true;"
 )
-ZENDESK = {"zendesk": {"fields": {}, "departments": {}}}
+ZENDESK: dict[str, Any] = {"zendesk": {"fields": {}, "departments": {}}}
 
 
 async def unharmed(visit: Visit) -> None:
