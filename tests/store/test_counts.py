@@ -45,6 +45,7 @@ def test_a_flood_of_keys_forgets_the_key_that_is_nearest_to_rest() -> None:
     assert not counts.take([LimitAsk("busy", 0.01, 2)], 0.0, local=False)[0].allowed
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(
     steps=st.lists(st.floats(0.0, 3.0), max_size=40),
     rate_per_s=st.sampled_from([0.1, 0.5, 1.0, 7.0, 1000.0]),

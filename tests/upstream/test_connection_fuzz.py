@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.upstream.answer import Answer
@@ -123,6 +123,7 @@ def chunked(body: bytes, sizes: Sequence[int]) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+@settings(deadline=None)
 @given(st.sampled_from([200, 201, 400, 404, 503]), fields, bodies, cuts)
 def test_an_answer_of_known_length_is_the_same_however_it_is_cut(
     status: int, extra: list[tuple[bytes, bytes]], body: bytes, at: list[int]
@@ -132,6 +133,7 @@ def test_an_answer_of_known_length_is_the_same_however_it_is_cut(
     assert (outcome.status, outcome.body, outcome.offered) == (status, body, 1)
 
 
+@settings(deadline=None)
 @given(bodies, cuts, cuts)
 def test_a_chunked_answer_is_the_same_however_it_is_cut_and_chunked(
     body: bytes, sizes: list[int], at: list[int]
@@ -141,6 +143,7 @@ def test_a_chunked_answer_is_the_same_however_it_is_cut_and_chunked(
     assert (outcome.body, outcome.offered, outcome.fault) == (body, 1, None)
 
 
+@settings(deadline=None)
 @given(bodies, st.binary(min_size=1, max_size=50).filter(lambda more: bool(more.strip(b"\r\n"))))
 def test_bytes_behind_an_answer_are_nobodys_and_end_the_connection(body: bytes, more: bytes) -> None:
     """Empty lines alone are passed over, as RFC 9112 section 2.2 wants it of a lenient reader."""
@@ -150,6 +153,7 @@ def test_bytes_behind_an_answer_are_nobodys_and_end_the_connection(body: bytes, 
     assert outcome.offered == 0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 199), cuts)
 def test_a_body_that_is_cut_short_is_never_whole(length: int, sent: int, at: list[int]) -> None:
     body = b"x" * min(sent, length - 1)
@@ -170,6 +174,7 @@ AMBIGUOUS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(AMBIGUOUS, cuts)
 def test_what_two_readers_could_read_differently_is_a_fault_however_it_is_cut(
     field_: tuple[bytes, bytes], at: list[int]
@@ -182,6 +187,7 @@ def test_what_two_readers_could_read_differently_is_a_fault_however_it_is_cut(
         assert outcome.offered == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=12), st.sampled_from(["GET", "HEAD", "POST"]))
 def test_any_bytes_end_in_an_answer_or_a_fault_and_are_never_offered_again_without_a_whole_answer(
     pieces: list[bytes], method: str
@@ -191,6 +197,7 @@ def test_any_bytes_end_in_an_answer_or_a_fault_and_are_never_offered_again_witho
     assert outcome.offered <= int(outcome.complete)
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(0, 400), st.integers(0, 255)), bodies.filter(bool), cuts)
 def test_one_wrong_byte_never_makes_two_answers(change: tuple[int, int], body: bytes, at: list[int]) -> None:
     data = bytearray(head(200, [(b"Content-Length", b"%d" % len(body)), (b"X-One", b"1")]) + b"\r\n" + body)
