@@ -62,6 +62,10 @@ class AuditSink(Protocol):
     def refuse(self, record: Record) -> None:
         """Class C: never raises."""
 
+    @property
+    def has_room(self) -> bool:
+        """Would a class B record find room now?"""
+
     async def room(self, site: str | None = None) -> None:
         """Returns when a class B record of the site would find room. Raises Refusal(AUDIT_UNAVAILABLE) after 250 ms."""
 
@@ -142,7 +146,8 @@ class Gate:
         await self.meet(permit.caller)
         trail.route = permit.route.name
         trail.template = permit.route.match.path
-        await self._audit.room(trail.site)
+        if not self._audit.has_room:
+            await self._audit.room(trail.site)
         return permit
 
     async def permit_socket(
@@ -153,7 +158,8 @@ class Gate:
         permit = decide_socket(facts, rules, deployment_id, self._clock())
         self._allowed.value += 1.0
         await self.meet(facts.caller)
-        await self._audit.room(trail.site)
+        if not self._audit.has_room:
+            await self._audit.room(trail.site)
         return permit
 
     async def carried(
@@ -268,8 +274,14 @@ class Gate:
             )
         if room in {"token", "oauth"} and trail.surface in OAUTH_SURFACES:
             return records.token_refused(
-                at=at, who=who, reason=code, status=refusal.status, client=trail.client, grant=trail.grant,
-                backend=backend, **common
+                at=at,
+                who=who,
+                reason=code,
+                status=refusal.status,
+                client=trail.client,
+                grant=trail.grant,
+                backend=backend,
+                **common,
             )
         if code in LIMITERS:
             return records.ratelimit_blocked(

@@ -44,7 +44,8 @@ async def test_a_good_configuration_is_recorded_before_it_takes_effect(tmp_path:
         assert await reload(stack.gateway, lambda: compiled(flags), lambda: 1.0) is True
         async with stack.call("GET", "/widget.js") as answer:
             assert '"locale": "de"' in await answer.text()
-        assert "config.loaded" in await stack.actions()
+        [loaded] = [r for r in await stack.records() if r["event.action"] == "config.loaded"]
+        assert loaded["gateway.config.changed_keys"] == ["sites.shop.locale"]
         assert stack.gateway.metrics.config_last_reload_successful.child().value == 1
 
 

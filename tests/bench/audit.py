@@ -27,12 +27,12 @@ from tests.bench.report import Report
 
 PART: Final = "audit"
 ROUNDS: Final = 3
-BUFFERED: Final = 60_000
+BUFFERED: Final = 40_000
 WAITING: Final = 64
 GRANTS_EACH: Final = 200
 VERIFIED: Final = 100_000
-CALLS: Final = 8_000
-CALL_ROUNDS: Final = 15
+CALLS: Final = 4_000
+CALL_ROUNDS: Final = 30
 SITES: Final = 50
 """Guests among whom the measured calls are spread."""
 YIELD_EVERY: Final = 32
@@ -59,7 +59,7 @@ def audit(directory: Path, report: Report) -> None:
 
 
 def _settings(directory: Path) -> AuditSettings:
-    return AuditSettings(dir=directory, node="bench", key_pem=new_pem(), stderr_checkpoints=False)
+    return AuditSettings(dir=directory, node="bench", key_pem=new_pem(), stderr_checkpoints=False, grant_timeout_s=60.0)
 
 
 def _trail(number: int) -> Trail:
@@ -124,7 +124,8 @@ async def _cpu_of_a_call(directory: Path) -> float:
 
     async def observed(trail: Trail) -> None:
         allowed.value += 1.0
-        await log.room()
+        if not log.has_room:
+            raise RuntimeError("the disk of this machine does not keep up")
         leg.answered(202, 0.011)
         overhead.observe(0.0006)
         await gate.carried(trail, status=202, request_bytes=300, response_bytes=900, duration_s=0.012)

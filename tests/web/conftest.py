@@ -54,6 +54,10 @@ class RememberingAudit:
     def refuse(self, record: Record) -> None:
         self.records.append(record)
 
+    @property
+    def has_room(self) -> bool:
+        return not self.fails
+
     async def room(self, site: str | None = None) -> None:
         if self.fails:
             raise Refusal(AUDIT_UNAVAILABLE, retry_after_s=1)

@@ -69,6 +69,7 @@ ABOUT: Final[dict[str, Field]] = {
 OWN: Final[dict[str, Field]] = {
     "gateway.auth.method": Field("string", "how the visitor proved itself", 64),
     "gateway.auth.kid": Field("string", "key id of the verified proof", 128),
+    "gateway.auth.findings": Field("strings", "codes of rules that the proof broke, and that were only reported"),
     "gateway.auth.issuer": Field("string", "issuer of the verified proof", 255),
     "gateway.session.expires": Field("string", "end of the session", 27),
     "gateway.ref.token": Field("string", "HMAC of the token", 34, REF),

@@ -231,11 +231,12 @@ class AuditLog(Names):
 
         Waits and raises as `use` does; with `on_failure="degrade"` it returns without room.
         """
-        writer = self._writer
-        if writer is None or writer.is_full or writer.is_disk_full:
-            await self._waited(self._has_room, site)
+        if not self.has_room:
+            await self._waited(lambda: self.has_room, site)
 
-    def _has_room(self) -> bool:
+    @property
+    def has_room(self) -> bool:
+        """Would a use find room now?"""
         writer = self._writer
         return writer is not None and not writer.is_full and not writer.is_disk_full
 

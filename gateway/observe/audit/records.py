@@ -115,7 +115,8 @@ _FIELD_OF: Final[dict[str, str]] = {
     "request_bytes": "http.request.bytes", "response_bytes": "http.response.bytes", "region": "gateway.region",
     "responder": "gateway.responder", "upstream": "gateway.upstream_duration", "conversation": "gateway.conversation",
     "attempts": "gateway.attempts", "backend": "gateway.backend", "auth_method": "gateway.auth.method",
-    "kid": "gateway.auth.kid", "issuer": "gateway.auth.issuer", "session_expires": "gateway.session.expires",
+    "kid": "gateway.auth.kid", "issuer": "gateway.auth.issuer", "findings": "gateway.auth.findings",
+    "session_expires": "gateway.session.expires",
     "session_ref": "gateway.ref.session", "token_ref": "gateway.ref.token", "scopes": "gateway.token.scopes",
     "token_expires": "gateway.token.expires", "client": "gateway.token.client", "token_kind": "gateway.token.kind",
     "grant": "gateway.token.grant",
@@ -131,12 +132,13 @@ _FIELD_OF: Final[dict[str, str]] = {
 
 def session_issued(
     *, at: float, who: Subject, auth_method: str, session_ref: str, expires_at: float, kid: str | None = None,
-    issuer: str | None = None, duration_s: float | None = None, request_id: str | None = None,
-    trace_id: str | None = None,
+    issuer: str | None = None, findings: Iterable[str] = (), duration_s: float | None = None,
+    request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
-    """A guest session was given out (class A)."""
+    """A guest session was given out (class A). `findings`: rules that its proof broke, where they are only reported."""
     return _record("session.issued", at, who, auth_method=auth_method, session_ref=session_ref, kid=kid, issuer=issuer,
-                   session_expires=iso(expires_at), duration=_duration_ns(duration_s), request_id=request_id,
+                   findings=list(findings) or None, session_expires=iso(expires_at), duration=_duration_ns(duration_s),
+                   request_id=request_id,
                    trace_id=trace_id)  # fmt: skip
 
 
