@@ -4,6 +4,8 @@
  * Rule kept: one event of ours for one happening, however many of theirs tell of it.
  */
 
+// Told as they come, for `debug`: where a sign-in ends when it does not end well.
+const LOGIN_STEPS = ["authenticating", "authError", "tokenError", "authProviderError", "signInFailed", "logoutError"];
 const isText = ({ type }) => type !== "Event";
 
 /** Subscribe to all of them; returns the state that they leave: `{open, live, chatting, unread}`. */
@@ -46,5 +48,6 @@ export function follow(subscribe, emit) {
     "Auth.loggedOut": () => emit("guest", null),
   };
   for (const [event, act] of Object.entries(heard)) subscribe(event, act);
+  for (const step of LOGIN_STEPS) subscribe(`Auth.${step}`, () => emit("login", { step }));
   return state;
 }

@@ -43,7 +43,8 @@ export async function start({ settings, base, data, preload, emit, fail, debug, 
   client.on("guest", (guest) => emit("guest", guest));
   return {
     open: () => panel.open(), close: () => panel.close(), show: () => panel.show(), hide: () => panel.hide(),
-    signIn: (proof) => client.signIn(proof), signOut: () => client.signOut(),
+    signIn: (proof) => { emit("login", { step: "proof" }); return client.signIn(proof); },
+    signOut: () => client.signOut(),
     setContext: (given) => client.setContext(given),
     send: (text) => { client.send(text); },
     end: () => client.end(),

@@ -139,7 +139,7 @@
     const parsed = (done) => document.addEventListener("DOMContentLoaded", done, { once: true });
     if (document.readyState === "loading") await new Promise(parsed);
     if (!consented) return null;
-    debug("boot", { site, mode });
+    debug("boot", { site, mode, region: settings.environment });
     const origin = askOrigin();
     origin.catch(() => {}); // awaited below, once there is something to show
     const page = { settings, base, root, nonce, data, old, preload };

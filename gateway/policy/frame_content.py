@@ -1,11 +1,12 @@
 """The content of a guest's message: its size, and the custom attributes that the gateway alone decides.
 
 Leaves phases and tokens to `frames`. The rule: ours are set last, in the slot that Genesys reads; a page's attributes
-are strings, carry no reserved key, and fit with ours into what Genesys takes.
+are strings, carry no reserved key and no token, and fit with ours into what Genesys takes.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from gateway import errors
@@ -13,6 +14,8 @@ from gateway.errors import Refusal
 from gateway.policy.injection import MAX_ATTRIBUTES_BYTES, attributes_bytes
 
 MAX_TEXT_BYTES: Final = 4096
+REDACTED: Final = "[redacted]"
+_TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
 
 
 def rewrite_message(frame: dict[str, object], ours: dict[str, str], refused_keys: frozenset[str]) -> None:
@@ -81,7 +84,12 @@ def _take_slot(holder: dict[str, object]) -> dict[str, str]:
     strings = {key: value for key, value in attributes.items() if isinstance(value, str)}
     if len(strings) != len(attributes):
         raise Refusal(errors.FRAME_ATTRIBUTES, "an attribute is not a string")
-    return strings
+    return {key: _without_token(value) for key, value in strings.items()}
+
+
+def _without_token(value: str) -> str:
+    """The value with each JWT in it replaced: pages have put a visitor's whole token into a field."""
+    return _TOKEN.sub(REDACTED, value) if "eyJ" in value else value
 
 
 def _is_typing_only(message: dict[str, object]) -> bool:

@@ -53,6 +53,20 @@ def test_a_page_cannot_set_what_is_ours(key: str, place: str) -> None:
     assert rewritten(frame) == message(channel=slot({"order": "7", **OURS}))
 
 
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "[redacted]"),
+        ("id=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0. and more", "id=[redacted] and more"),
+        ("eyJ is how a token begins", "eyJ is how a token begins"),
+        ("order 7", "order 7"),
+    ],
+)
+def test_a_token_in_an_attribute_goes_nowhere(value: str, arrives: str) -> None:
+    frame = {**message(channel=slot({"a": value})), "channel": slot({"b": value})}
+    assert rewritten(frame)["message"]["channel"] == slot({"a": arrives, "b": arrives, **OURS})
+
+
 def test_other_members_of_the_channels_stay() -> None:
     frame = {
         **message(channel={"type": "Private", "metadata": {"customAttributes": {"a": "1"}, "k": "v"}}),
