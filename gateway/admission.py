@@ -199,6 +199,7 @@ class Admissions:
             session_ref=self._gate.reference("session", session.id),
             kid=visitor.key if visitor is not None else None,
             issuer=visitor.issuer if visitor is not None else session.issuer,
+            findings=visitor.findings if visitor is not None else (),
             expires_at=admission.handle_expires_at,
             request_id=trail.request_id,
             trace_id=trail.trace_id,

@@ -56,6 +56,8 @@ def check_backends(config: Config, directory: Path) -> Iterator[Finding]:
                 yield error(here, f"names no route: {route_name}", f"Configured are {listed(routes)}.")
             elif "backend" not in route.callers:
                 yield error(here, f"{route_name} does not list the caller backend", 'Add "backend" to its callers.')
+        if backend.key is None and (backend.public_key is None or backend.previous_key is not None):
+            yield error(f"{key}.key", "is missing: nothing could prove this backend", "Set key, or public_key alone.")
         if backend.public_key is not None:
             try:
                 read_public_key((directory / backend.public_key).read_text(encoding="utf-8"))

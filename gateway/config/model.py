@@ -177,7 +177,7 @@ class Limits(Section):
     requests_per_guest_per_min: int = Field(300, ge=1, description="Requests of one guest session per minute.")
     requests_per_site_per_min: int = Field(60_000, ge=1, description="Requests of one site per minute.")
     sessions_per_address_per_min: int = Field(
-        60, ge=1, description="Sessions that one client address may open, and failed client authentications, per minute."
+        60, ge=1, description="Sessions that one client address may open (or failed client logins) per minute."
     )
     sockets_per_guest: int = Field(3, ge=1, le=3, description="Open sockets of one guest; Genesys itself keeps three.")
     sockets_per_site: int = Field(5_000, ge=1, description="Open sockets of one site on this node.")
@@ -277,7 +277,9 @@ class Backend(Section):
     """[backends.X]: one server-side caller."""
 
     id: str | None = Field(None, description="client_id at our token endpoint; the section's name when absent.")
-    key: SecretRef = Field(description="The key, or its `sha256:` hash, by reference.")
+    key: SecretRef | None = Field(
+        None, description="The key, or its `sha256:` hash, by reference; absent only beside a public_key."
+    )
     previous_key: SecretRef | None = Field(None, description="The key before rotation, valid in the overlap.")
     public_key: str | None = Field(
         None, description="PEM file with the public key of its signed assertions (private_key_jwt)."

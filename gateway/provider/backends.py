@@ -136,7 +136,8 @@ class Backends:
         if credentials.assertion is not None:
             return await self._by_assertion(credentials, credentials.assertion, now)
         backend = self._registry.by_id.get(credentials.client_id)
-        found = which_accepted(credentials.secrets, backend.key_digests if backend is not None else (bytes(32),))
+        known = backend.key_digests if backend is not None else ()
+        found = which_accepted(credentials.secrets, known or (bytes(32),))
         if backend is None or found is None:
             raise Refusal(errors.BACKEND_INVALID)
         return Proved(backend, _mark(found))

@@ -89,6 +89,13 @@ ROUTE = {"name": "more", "match": "GET /api/v2/conversations/{conversationId}", 
         ({"backends.crm.sites": []}, "backends.crm", "warning", "may call nothing"),
         ({"backends.two": {"id": "crm", "key": "env:READER"}}, "backends.two.id", "error", "is that of"),
         ({"backends.crm.public_key": "no.pem"}, "backends.crm.public_key", "error", "cannot be read"),
+        ({"backends.crm.key": None}, "backends.crm.key", "error", "nothing could prove"),
+        (
+            {"backends.crm.key": None, "backends.crm.previous_key": "env:CRM", "backends.crm.public_key": "no.pem"},
+            "backends.crm.key",
+            "error",
+            "nothing could prove",
+        ),
     ],
 )
 def test_a_fault_is_found_by_its_key(

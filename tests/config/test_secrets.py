@@ -142,7 +142,7 @@ def test_what_may_be_shown_of_a_reference() -> None:
 
 def test_secrets_that_anybody_knows_include_all_of_our_own_files(repository: Path) -> None:
     config = load(repository / "config.toml", {}).config
-    inline = [config.backends["servicenow"].key, config.oidc.clients["genesys"].secret]
+    inline = [config.backends["servicenow"].key or "", config.oidc.clients["genesys"].secret]
     inline += [client.secret for client in config.orgs["acme"].clients.values()]
     inline += [issuer.secret or "" for issuer in config.sites["shop"].visitors.issuers]
     assert all(is_known_secret(value) for value in inline)

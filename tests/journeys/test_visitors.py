@@ -73,6 +73,8 @@ async def test_report_only_admits_counts_and_refuses_nothing(tmp_path: Path) -> 
         assert (await stack.session(year))["guest"]["verified"]
         found = stack.gateway.metrics.visitor_findings.child("shop", "visitor.lifetime_too_long")
         assert found.value == 1
+        issued = [r for r in await stack.records() if r["event.action"] == "session.issued"]
+        assert issued[-1]["gateway.auth.findings"] == ["visitor.lifetime_too_long"]
 
 
 async def test_a_failed_proof_never_continues_a_verified_session(tmp_path: Path) -> None:
