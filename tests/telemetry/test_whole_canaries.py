@@ -1,0 +1,195 @@
+"""What must never be shown is put wherever a caller can put it; then everything that the gateway says is searched.
+
+Searched for are the words themselves, in base64 and URL-encoded, and any sixteen characters of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import structlog
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from gateway.app import gateway as gateway_module
+from gateway.config.compile import Compiled
+from gateway.observe import log as app_log
+from gateway.observe.spans import OtelSpans
+from tests.journeys.guest_client import connected
+from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, VISITOR_SECRET, Stack, whole_stack
+from tests.telemetry import drive
+
+PIECE = 16
+TEXT = "The visitor's own words, which nobody but Genesys may read: 4111 1111 1111 1111"
+ADDRESS = "198.51.100.237"
+WORDS = {
+    "cookie": "canary-cookie-value-q7Lw2ZkP9vXr4TnB",
+    "query": "canary-query-value-mE5uYc8HdJ3sGfA6",
+    "header": "canary-header-value-Wb1oNx7RtKi0VqDz",
+    "path": "canary-path-word-hg4jsl9cype2muza",
+    "body": "canary-body-word-Tf6aBv3XwQo8LrIk",
+    "e-mail": "cara.long.name.canary@visitors.canary.example",
+    "name": "Cara Canary-Longname of Canaryshire",
+    "subject": "visitor-canary-4711-zu8eK3",
+    "address": ADDRESS,
+    "text": TEXT,
+}
+ORIGIN = "https://stranger.example"
+"""Not searched for: records and the refusal itself name the origin, so that an operator can list it."""
+FLAGS = {
+    "tracing.sample_ratio": 1.0,
+    "tracing.debug_key": "canary-debug-key-Vn3xQz7LpTk1RdWs8YbG",
+    "admin.token": "canary-admin-token-Jc5mHf9UaEo2SiNg6KvX",
+    "server.trusted_proxies": ["127.0.0.1/32"],
+}
+
+
+def pieces_of(words: Iterator[str]) -> dict[str, str]:
+    """Every sixteen characters of every word, raw and encoded, and the word that they come from; short ones whole."""
+    found: dict[str, str] = {}
+    for word in words:
+        shifted = (
+            base64.b64encode(b"\0" * shift + word.encode()).decode().rstrip("=")[2 * shift : -2] for shift in range(3)
+        )
+        for text in (word, quote(word, safe=""), *shifted):
+            for start in range(max(1, len(text) - PIECE + 1)):
+                found[text[start : start + PIECE]] = word
+    return found
+
+
+def hits(place: str, pieces: dict[str, str]) -> set[str]:
+    """The words of which a piece stands in the place."""
+    short = {word for piece, word in pieces.items() if len(piece) < PIECE and piece in place}
+    windows = {place[at : at + PIECE] for at in range(len(place) - PIECE + 1)}
+    return short | {pieces[window] for window in windows & pieces.keys()}
+
+
+@contextmanager
+def talkative_log() -> Iterator[io.StringIO]:
+    """The application log at its most talkative, into a buffer; undone at the end."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    app_log.configure(level="DEBUG", stream=stream, pretty=False)
+    try:
+        yield stream
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
+        structlog.reset_defaults()
+
+
+async def provoke(stack: Stack, secrets: list[str]) -> list[str]:
+    """Requests with canaries everywhere, most of them refused; the bodies and headers of the refusals."""
+    said: list[str] = []
+    token = drive.visitor_token(
+        external_id=WORDS["subject"], email=WORDS["e-mail"], name=WORDS["name"], email_verified=True
+    )
+    broken = token[:-6] + "AAAAAA"
+    secrets += [token.partition(".")[2], broken.partition(".")[2]]
+    headers = {
+        "Cookie": f"sid={WORDS['cookie']}", "X-Custom": WORDS["header"], "X-Forwarded-For": ADDRESS,
+        "Referer": f"https://shop.example/?q={WORDS['query']}", "User-Agent": WORDS["header"],
+    }  # fmt: skip
+    session = await stack.session(token)
+    secrets.append(session["session_token"])
+    for method, path, bearer, body in (
+        ("POST", "/session", None, {"visitor_token": broken}),
+        ("POST", "/session", None, {WORDS["body"]: WORDS["body"]}),
+        ("POST", f"/session?x={WORDS['query']}", session["session_token"], {"visitor_token": token}),
+        ("POST", "/ticket", session["session_token"] + "x", {}),
+        ("POST", "/beacon", None, {"kind": WORDS["body"]}),
+        ("GET", f"/api/v2/{WORDS['path']}?q={WORDS['query']}", session["session_token"], None),
+        ("GET", f"{drive.WAIT}?q={WORDS['query']}", BACKEND_KEY, None),
+        ("GET", drive.WAIT, WORDS["header"], None),
+        ("GET", drive.WAIT, broken, None),
+        ("GET", f"/{WORDS['path']}", None, None),
+        ("BREW", f"/{WORDS['path']}", None, None),
+    ):
+        async with stack.call(method, path, bearer=bearer, headers=headers, json=body) as answer:
+            said.append(str(dict(answer.headers)) + (await answer.text() if answer.status >= 400 else ""))
+    async with stack.call("POST", "/session", headers=headers, data=WORDS["body"].encode()) as answer:
+        said.append(await answer.text())
+    async with stack.call("POST", "/session", origin=ORIGIN, json={}) as answer:
+        said.append(await answer.text())
+    return said
+
+
+async def chat(stack: Stack, said: list[str]) -> None:
+    """A conversation whose words are a canary, with a frame that is refused; and calls that Genesys answers oddly."""
+    headers = {"X-Forwarded-For": ADDRESS}
+    async with connected(stack.client, stack.base, DEPLOYMENT, PAGE) as guest:
+        await guest.configure()
+        await guest.say(TEXT)
+        said.append(json.dumps(await guest.refusal("resumeToken")))
+        await guest.history(stack.client, stack.base, PAGE)
+    for kind in ("hostile_echo", "expired_token", "reset", "garbage", "html", "503"):
+        stack.mock.world.faults.add("api", kind, match="*estimatedwaittime", count=2)
+        async with stack.call("GET", drive.WAIT, bearer=BACKEND_KEY, origin=None, headers=headers) as answer:
+            said.append(await answer.text() if answer.status >= 400 else "")
+        stack.mock.world.faults.clear()
+
+
+async def admin_pages(stack: Stack) -> dict[str, str]:
+    """What operators see."""
+    found = {}
+    bearer = {"Authorization": f"Bearer {FLAGS['admin.token']}"}
+    for path in ("/metrics", "/audit?n=500", "/console", "/console/state", "/readyz?verbose", "/version"):
+        headers = {**bearer, "Accept": "application/openmetrics-text; version=1.0.0"}
+        async with stack.client.get(stack.admin_url + path, headers=headers) as answer:
+            assert answer.status == 200, path
+            found[path] = await answer.text()
+    async with stack.client.get(stack.admin_url + "/metrics") as answer:
+        found["refusal"] = await answer.text()
+    return found
+
+
+@pytest.mark.timeout(90)
+async def test_nothing_that_is_secret_or_personal_is_shown_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = InMemorySpanExporter()
+
+    def kept_spans(_compiled: Compiled, node: str) -> OtelSpans:
+        return OtelSpans(node, SimpleSpanProcessor(exporter))
+
+    monkeypatch.setattr(gateway_module, "make_spans", kept_spans)
+    secrets = [*WORDS.values(), BACKEND_KEY, VISITOR_SECRET, str(FLAGS["tracing.debug_key"]), str(FLAGS["admin.token"])]
+    with talkative_log() as stream:
+        async with whole_stack(tmp_path, {**FLAGS, "log.level": "debug"}) as stack:
+            said = await provoke(stack, secrets)
+            await chat(stack, said)
+            await stack.records()
+            places = await admin_pages(stack)
+            secrets += [*stack.mock.world.access_tokens, *stack.mock.world.session_by_token]
+            secrets += [one.value for client in stack.mock.world.clients.values() for one in client.secrets]
+        places |= {"log": stream.getvalue(), "answers": "\n".join(said)}
+    segments = sorted((tmp_path / ".gateway" / "audit").rglob("*.jsonl"))
+    places["audit"] = "".join(path.read_text() for path in segments)
+    places["spans"] = "".join(span.to_json() for span in exporter.get_finished_spans())
+    assert all(places.values()), "everything has something to say"
+    assert "origin.denied" in places["audit"]
+    assert "198.51.100.0" in places["audit"], "the address was there, and is cut"
+    pieces = pieces_of(iter(secrets))
+    found = {name: hits(text, pieces) for name, text in places.items()}
+    assert {name: one for name, one in found.items() if one} == {}
+
+
+def test_the_search_finds_pieces_in_every_coding() -> None:
+    word = WORDS["subject"]
+    pieces = pieces_of(iter([word, ADDRESS]))
+    coded = [base64.b64encode(before + word.encode()).decode() for before in (b"", b"x", b"xy")]
+    for shown in (word, word[3:19], quote(WORDS["e-mail"], safe="") + word[:16], *coded):
+        assert hits(f"... {shown} ...", pieces) == {word}, shown
+    assert hits(f"from {ADDRESS}", pieces) == {ADDRESS}
+    assert hits("from 198.51.100.0", pieces) == set()
+    assert hits(word[:15], pieces) == set()
