@@ -316,7 +316,10 @@ class Gateway:
 
     async def _token_owner(self, credentials: ClientCredentials, bearer: Bearer) -> TokenOwner | None:
         """Whose token it is, before it is used for anything else."""
-        return await whose_token(self._api_leg(credentials.org), bearer)
+        owner = await whose_token(self._api_leg(credentials.org), bearer)
+        if owner is not None:
+            self.token_watch.owner_told(bearer.key, owner)
+        return owner
 
     def _api_leg(self, org: str) -> HttpLeg:
         hosts = self.rules.hosts[org]

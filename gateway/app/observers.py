@@ -14,6 +14,7 @@ from gateway.observe.audit import records
 from gateway.observe.metrics import Metrics
 from gateway.upstream.bearer import TokenKey
 from gateway.upstream.faults import FaultKind
+from gateway.upstream.self_check import CLIENT_CREDENTIALS, TokenOwner
 from gateway.upstream.token_state import FetchFailure
 
 log = structlog.get_logger(__name__)
@@ -119,6 +120,15 @@ class TokenWatch:
                 at=self._clock(), who=records.NOBODY, reason=str(failure), client=key.client, region=key.region
             )
         )
+
+    def owner_told(self, key: TokenKey, owner: TokenOwner) -> None:
+        """Genesys has said whose the token is: at start, and after each rotation."""
+        about = {"org": key.org, "client": key.client, "grant_type": owner.grant_type, "state": owner.state}
+        log.info("token.owner", organization=owner.organization_id, roles=len(owner.roles), **about)
+        if owner.grant_type not in (None, CLIENT_CREDENTIALS):
+            log.error("token.grant_type", **about)
+        if not owner.roles:
+            log.warning("token.no_roles", **about)
 
     def rejected(self, key: TokenKey, dropped: bool) -> None:
         """Genesys answered 401 to a token that should have been good."""

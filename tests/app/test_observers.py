@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from gateway.app.observers import LegMetrics, TokenWatch
 from gateway.gate import Gate
@@ -12,6 +13,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import Scope
 from gateway.upstream.bearer import TokenKey
 from gateway.upstream.faults import FaultKind
+from gateway.upstream.self_check import TokenOwner
 from gateway.upstream.token_state import FetchFailure
 from tests.web.conftest import NOW, RememberingAudit
 
@@ -72,3 +74,18 @@ def test_every_failure_of_a_fetch_is_counted_and_recorded(failure: FetchFailure)
     assert audit.actions() == ["token.refused"]
     assert metrics.label_overflow.child("gateway_token_requests_total").value == 0
     assert metrics.upstream_auth_failures.child("api", "eu-west-1", "token_expired").value == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "events"),
+    [
+        (TokenOwner("o", "acme", "i", "reader", "CLIENT-CREDENTIALS", "active", ("role",)), ["token.owner"]),
+        (TokenOwner("o", "acme", "i", "reader", "CLIENT-CREDENTIALS", "active"), ["token.owner", "token.no_roles"]),
+        (TokenOwner("o", "acme", "i", "reader", "CODE", "active", ("role",)), ["token.owner", "token.grant_type"]),
+    ],
+)
+def test_whose_a_token_is_stands_in_the_log_with_what_is_wrong_about_it(owner: TokenOwner, events: list[str]) -> None:
+    _, _, watch = made()
+    with structlog.testing.capture_logs() as lines:
+        watch.owner_told(KEY, owner)
+    assert [line["event"] for line in lines] == events
