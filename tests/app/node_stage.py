@@ -77,13 +77,18 @@ class Node:
             return answer.status, await answer.text()
 
     async def metric(self, name: str, **labels: str) -> dict[str, float]:
-        """The samples with these labels, summed by worker."""
-        _, text = await self.admin("/metrics")
+        """The samples with these labels, summed by worker, once all workers are in one exposition."""
+        async with asyncio.timeout(60):
+            while True:
+                _, text = await self.admin("/metrics")
+                samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+                serving = sum(one.value for one in samples if one.name == "gateway_workers")
+                if len({one.labels["worker"] for one in samples} - {"supervisor"}) == serving:
+                    break  # a busy machine: one had no second to answer in
         found: dict[str, float] = {}
-        for family in text_string_to_metric_families(text):
-            for one in family.samples:
-                if one.name == name and labels.items() <= one.labels.items():
-                    found[one.labels["worker"]] = found.get(one.labels["worker"], 0.0) + one.value
+        for one in samples:
+            if one.name == name and labels.items() <= one.labels.items():
+                found[one.labels["worker"]] = found.get(one.labels["worker"], 0.0) + one.value
         return found
 
     async def signal(self, number: int) -> None:

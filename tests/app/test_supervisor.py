@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from gateway.config.shipped import shipped_config
+from gateway.observe.audit.segments import find_segments
 from tests.app.node_stage import Callers, gone, ports_of, running_node, started
 from tests.store.conftest import RedisServer
 
@@ -16,22 +17,25 @@ async def test_metrics_readiness_and_audit_are_those_of_all_workers(tmp_path: Pa
     async with running_node(tmp_path) as node:
         callers = Callers(node)
         async with callers.calling():
-            await callers.more(200)
+            await callers.more(80)
         counted = await node.metric("gateway_http_requests_total", route="session", code="201")
         assert counted.keys() <= {"0", "1"}
         assert sum(counted.values()) == callers.answered
         assert await node.metric("gateway_workers") == {"supervisor": 2.0}
         assert (await node.metric("process_resident_memory_bytes")).keys() == {"0", "1", "supervisor"}
-        status, text = await node.admin("/readyz?verbose")
-        assert status == 200, text
-        assert "[+] workers (2 of 2 answer) ok" in text
+        async with asyncio.timeout(60):
+            while "[+] workers (2 of 2 answer) ok" not in (text := (await node.admin("/readyz?verbose"))[1]):
+                assert "(1 of 2 answer)" in text  # a busy machine: one had no second to answer in
+        assert text.endswith("ready\n")
         assert {line.split()[1] for line in text.splitlines() if "/audit" in line} == {
             "worker-0/audit",
             "worker-1/audit",
         }
-        _, tail = await node.admin("/audit?format=jsonl&n=500")
-        assert tail.count('"session.issued"') >= 200
-    writers = {path.name.rsplit(".", 2)[0] for path in (tmp_path / ".gateway" / "audit").glob("*.jsonl")}
+        async with asyncio.timeout(60):
+            tail = ""
+            while tail.count('"session.issued"') < min(callers.answered, 400):
+                _, tail = await node.admin("/audit?format=jsonl&n=500")
+    writers = {one.writer for one in find_segments([tmp_path / ".gateway" / "audit"])}
     assert len(writers) == 2, writers
     assert not [line for line in node.said if "did not take a checkpoint" in line]  # the last one neither
 
@@ -40,12 +44,12 @@ async def test_a_worker_that_is_killed_takes_only_its_own_requests_along_and_is_
     async with running_node(tmp_path) as node:
         callers = Callers(node)
         async with callers.calling():
-            await callers.more(200)
+            await callers.more(80)
             victim = node.pids()[1]
             owned = ports_of(victim, node.port)
             os.kill(victim, signal.SIGKILL)
             await node.until(lambda: node.pids()[1] != victim)
-            await callers.more(200)
+            await callers.more(80)
         assert {one.port for one in callers.lost} <= owned
         assert callers.refused == 0
         assert callers.wrong == []
@@ -58,10 +62,10 @@ async def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> Non
         before = node.pids()
         callers = Callers(node)
         async with callers.calling():
-            await callers.more(100)
+            await callers.more(60)
             node.process.send_signal(signal.SIGUSR2)
             await node.until(lambda: bool(node.events("workers.restarted")))
-            await callers.more(100)
+            await callers.more(60)
         assert callers.lost == []
         assert callers.wrong == []
         assert callers.refused == 0
@@ -73,7 +77,7 @@ async def test_sigterm_under_load_answers_all_that_was_accepted(tmp_path: Path) 
     async with running_node(tmp_path) as node:
         callers = Callers(node)
         async with callers.calling():
-            await callers.more(200)
+            await callers.more(80)
             node.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(60):
                 assert await node.process.wait() == 0
