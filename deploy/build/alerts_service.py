@@ -270,6 +270,32 @@ SERVICE_ALERTS = (
         ),
     ),
     Alert(
+        "GatewayWorkersMissing",
+        "ticket",
+        "gateway_workers{$job} < gateway_workers_wanted{$job}",
+        hold="5m",
+        dashboard="gateway-runtime",
+        summary="Workers do not come up",
+        description="{{ $labels.instance }} has only {{ $value }} workers for five minutes.",
+        look=(
+            "gateway_worker_exits_total and gateway_worker_start_failures_total say how they end.",
+            "The log of the supervisor; `dmesg` for the out-of-memory killer.",
+        ),
+        do=("Give the node more memory, or fewer workers; the others go on meanwhile.",),
+        fires=Case(
+            {
+                of("gateway_workers", 'instance="a"'): f"1{_LONG}",
+                of("gateway_workers_wanted", 'instance="a"'): f"2{_LONG}",
+            }
+        ),
+        quiet=Case(
+            {
+                of("gateway_workers", 'instance="a"'): f"2{_LONG}",
+                of("gateway_workers_wanted", 'instance="a"'): f"2{_LONG}",
+            }
+        ),
+    ),
+    Alert(
         "GatewayEventLoopBlocked",
         "ticket",
         "histogram_quantile(0.99, sum by (instance, le) (rate(gateway_event_loop_lag_seconds_bucket{$job}[5m]))) > 0.1",

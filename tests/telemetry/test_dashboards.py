@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOARDS = {board.uid: json.loads(grafana.files()[f"{grafana.FOLDER}/dashboards/{board.uid}.json"])
           for board in grafana.DASHBOARDS}  # fmt: skip
 COUNTERS = {row.name for row in TABLE if row.kind == "counter"}
-OF_THE_PROCESS = ("process_", "python_gc_", "up", "scrape_")
+OF_THE_PROCESS = ("process_", "python_gc_", "up", "scrape_", "gateway_worker")
 NOT_SHOWN = {"gateway_config_last_reload_success_timestamp_seconds": "marks reloads on every dashboard"}
 """Metrics that stand on no dashboard and in no alert, and why."""
 
