@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
 from gateway.app import audit_setup
 from gateway.app.audit_setup import StoredSubjectKeys, audit_log, audit_settings, share_keys
+from gateway.app.running import reload
 from gateway.config.compile import Compiled
 from gateway.observe.audit.aggregate import LevelRule
 from gateway.observe.audit.anchors import AnchorRefusedError
@@ -23,7 +25,7 @@ from gateway.observe.audit.settings import AuditSettings
 from gateway.observe.metrics import Metrics
 from gateway.store.redis import RedisStore
 from gateway.store.sealing import Sealer
-from tests.stack import compiled
+from tests.stack import BACKEND_KEY, QUEUE, Stack, compiled, mock_flags, whole_stack
 from tests.store.conftest import Hand, RedisServer
 
 NOW = 1_790_000_000.0
@@ -209,3 +211,38 @@ def subject_keys(name: str, server: RedisServer, guest_key: bytes = b"g" * 32) -
     """One node's view of the visitors' keys."""
     store = RedisStore(server.url, Hand(NOW), timeout_s=2.0)
     return StoredSubjectKeys(store, Sealer({1: guest_key}, os.urandom), "gateway:", 60), store
+
+
+async def test_health_metrics_and_scripts_leave_no_record(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path) as stack:
+        for url in (f"{stack.admin_url}/healthz", f"{stack.admin_url}/readyz", f"{stack.admin_url}/metrics",
+                    f"{stack.base}/widget.js", f"{stack.base}/origin"):  # fmt: skip
+            async with stack.client.get(url) as answer:
+                assert answer.status in {200, 204}
+        noted = {str(record["event.action"]) for record in await stack.records()}
+        assert noted <= {"gateway.started", "token.minted"}  # the tokens are fetched at the start
+
+
+async def test_levels_take_effect_at_a_reload_and_every_sum_is_written(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path, {"audit.levels": [{"level": "aggregate", "sites": ["shop"]}]}) as stack:
+        for _ in range(3):
+            await call_the_queue(stack)
+        assert await calls(stack) == []
+        assert await reload(stack.gateway, lambda: compiled(mock_flags(stack.mock)), lambda: NOW)
+        await call_the_queue(stack)
+        [summed, single] = await calls(stack)
+        assert (summed["event.action"], summed["gateway.aggregate.count"]) == ("proxy.aggregated", 3)
+        assert (summed["gateway.route"], summed["gateway.backend"]) == ("queue-wait", "servicenow")
+        assert len(summed["gateway.aggregate.tokens"]) == 1
+        assert single["event.action"] == "proxy.allowed"
+        assert single["gateway.ref.token"] == summed["gateway.aggregate.tokens"][0]
+
+
+async def call_the_queue(stack: Stack) -> None:
+    path = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
+    async with stack.call("GET", path, bearer=BACKEND_KEY, origin=None) as answer:
+        assert answer.status == 200
+
+
+async def calls(stack: Stack) -> list[dict[str, Any]]:
+    return [record for record in await stack.records() if str(record["event.action"]).startswith("proxy.")]
