@@ -130,7 +130,7 @@ RUNTIME = Dashboard(
                   (Query("process_open_fds{$m} / process_max_fds{$m}", "{{instance}}"),)),
             Panel("Requests under way", "By service.", "short",
                   (Query("topk(5, sum by (route) (gateway_http_requests_in_flight{$m}))", "{{route}}"),)),
-            Panel("Workers missing", "Workers that do not serve, of those that there should be; nothing with one process.",
+            Panel("Workers missing", "Workers that do not serve though they should; nothing with one process.",
                   "short",
                   (Query("gateway_workers_wanted{$m} - gateway_workers{$m}", "{{instance}}"),)),
             Panel("Garbage collections", "Collections per second, by generation.", "ops",

@@ -8,10 +8,10 @@ Rule: no exception text and no third party's message reaches the stream unredact
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 import orjson
 import structlog
@@ -26,6 +26,19 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 REDACTOR: Final = Redactor()
 """The redactor of this process; the configuration teaches it every resolved secret."""
 
+
+class Told(Protocol):
+    """As much of a request's trail as its log lines hold."""
+
+    request_id: str
+    trace_id: str | None
+    site: str | None
+    route: str | None
+
+
+CURRENT: Final[ContextVar[Told | None]] = ContextVar("gateway_request", default=None)
+"""The request that is being answered; set once per request, read only when a line is written."""
+_REQUEST_WORDS: Final = ("request_id", "trace_id", "site", "route")
 _MAX_FRAMES: Final = 12
 _QUIET: Final = {"aiohttp.access": logging.CRITICAL, "aiohttp": logging.WARNING, "asyncio": logging.WARNING}
 _ECS_NAMES: Final = {
@@ -46,6 +59,7 @@ def configure(
     is_pretty = target.isatty() if pretty is None else pretty
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _request_words,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -84,11 +98,15 @@ def configure(
     logging.captureWarnings(capture=True)
 
 
-@contextmanager
-def request_bound(request_id: str, **fields: str) -> Iterator[None]:
-    """Put the request id (and site, route, trace_id) into every line that is logged inside."""
-    with structlog.contextvars.bound_contextvars(request_id=request_id, **fields):
-        yield
+def _request_words(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add which request a line belongs to, unless the line says so itself."""
+    told = CURRENT.get()
+    if told is not None:
+        for name in _REQUEST_WORDS:
+            value = getattr(told, name)
+            if value is not None:
+                event.setdefault(name, value)
+    return event
 
 
 def _exception_without_text(_logger: object, _method: str, event: EventDict) -> EventDict:

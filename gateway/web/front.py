@@ -18,6 +18,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
+from gateway.observe.log import CURRENT
 from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import METHODS
 from gateway.observe.tracing import Tracing
@@ -115,6 +116,7 @@ class Front:
         trail.trace_id, trail.trace = self._tracing.begin(
             request.method, request.raw_path, headers.get("traceparent"), headers.get(DEBUG_HEADER)
         )
+        CURRENT.set(trail)
         exchange = Exchange(request, _NO_TARGET, (), UNMATCHED, trail, rules.body_limits, cors=_NO_CORS)
         self._under_way += 1
         try:

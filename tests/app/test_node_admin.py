@@ -238,3 +238,15 @@ async def test_without_a_worker_calls_are_refused() -> None:
         assert (await room.get("/other"))[0] == 503
         room.hands.clear()
         assert (await room.get("/other"))[0] == 503
+
+
+async def test_the_console_shows_every_worker_and_finds_requests_of_any() -> None:
+    async with opened() as room:
+        for slot, hand in enumerate(room.hands):
+            hand.shows["/console/state"] = orjson.dumps([{"node": "a", "sessions": slot}])
+        room.hands[1].shows["/console/request?id=r-1"] = orjson.dumps([{"http.request.id": "r-1"}])
+        status, text = await room.get("/console/state")
+        assert status == 200
+        assert [(one["worker"], one["sessions"]) for one in orjson.loads(text)] == [(0, 0), (1, 1)]
+        assert orjson.loads((await room.get("/console/request?id=r-1"))[1]) == [{"http.request.id": "r-1"}]
+        assert (await room.get("/console"))[0] == 200

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,6 +13,23 @@ import structlog
 
 from gateway.observe import log
 from gateway.observe.redaction import Redactor
+
+
+@dataclass
+class Request:
+    """A request that is being answered."""
+
+    request_id: str
+    trace_id: str | None = "f" * 32
+    site: str | None = None
+    route: str | None = None
+
+
+@contextmanager
+def answering(request: Request) -> Iterator[None]:
+    token = log.CURRENT.set(request)
+    yield
+    log.CURRENT.reset(token)
 
 
 @pytest.fixture
@@ -48,11 +67,13 @@ def test_a_line_has_ecs_names_and_says_who_speaks(stream: io.StringIO) -> None:
 
 
 def test_the_request_id_is_in_every_line_inside_and_none_outside(stream: io.StringIO) -> None:
-    with log.request_bound("req-1", site="shop"):
+    with answering(Request("req-1", site="shop")):
         structlog.get_logger().info("a")
         logging.getLogger("third.party").warning("b")
     structlog.get_logger().info("c")
     assert [line.get("http.request.id") for line in lines(stream)] == ["req-1", "req-1", None]
+    assert [line.get("trace.id") for line in lines(stream)] == ["f" * 32, "f" * 32, None]
+    assert lines(stream)[0]["gateway.site"] == "shop"
 
 
 def test_exceptions_lose_their_text_and_keep_their_place(stream: io.StringIO) -> None:
@@ -84,7 +105,7 @@ def test_no_stream_shows_a_secret_whoever_logs_it(stream: io.StringIO, text: str
     structlog.get_logger().info("event %s", text, detail=text, nested={"deep": [text]})
     logging.getLogger("aiohttp.client").error("sent %s", text)
     logging.getLogger("py.warnings").warning("%s", text)
-    with log.request_bound(text):
+    with answering(Request(text)):
         structlog.get_logger().info("bound")
     assert len(lines(stream)) == 4
     assert text not in stream.getvalue()

@@ -193,3 +193,15 @@ def test_the_search_finds_pieces_in_every_coding() -> None:
     assert hits(f"from {ADDRESS}", pieces) == {ADDRESS}
     assert hits("from 198.51.100.0", pieces) == set()
     assert hits(word[:15], pieces) == set()
+
+
+async def test_lines_of_the_log_name_the_request_that_they_belong_to(tmp_path: Path) -> None:
+    with talkative_log() as stream:
+        async with whole_stack(tmp_path, {"log.level": "debug"}) as stack:
+            stack.mock.world.faults.add("api", "expired_token", match="*estimatedwaittime", count=1)
+            async with stack.call("GET", drive.WAIT, bearer=BACKEND_KEY, origin=None) as answer:
+                request_id = answer.headers["X-Request-Id"]
+            record = (await stack.records())[-1]
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (line,) = [one for one in lines if one["message"] == "token.rejected"]
+    assert (line["http.request.id"], line["trace.id"]) == (request_id, record["trace.id"])
