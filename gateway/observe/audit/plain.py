@@ -18,8 +18,8 @@ Fields = Mapping[str, Value]
 MAX_MEMBERS_BYTES: Final = 32 * 1024
 _MAX_PLAIN_CHARS: Final = 256
 _OURS: Final = re.compile(
-    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}"
-)  # words and references: nothing to hide
+    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+)  # words, references and times: nothing to hide
 
 
 def clean(text: str, max_chars: int = 255) -> str:
