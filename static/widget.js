@@ -144,7 +144,7 @@
     origin.catch(() => {}); // awaited below, once there is something to show
     const page = { settings, base, root, nonce, data, old, preload };
     const tools = { ...page, api, begin, run, emit, fail, debug, beacon, problem, lost };
-    const other = settings.migration && (await load("split")).start(tools); // the old widget, for its share of visitors
+    const other = settings.migration && (await (await load("split")).start(tools)); // the old widget, for its share
     if (other) return other;
     const shim = settings.zendesk && (await (await load("shim")).start(tools));
     const module = await load(mode);
