@@ -41,6 +41,16 @@ AUTH_REASON: Final[dict[FetchFailure, str]] = {
 """Failed fetches that are failures of authentication, by the metric's word."""
 
 
+HINTS: Final[dict[FetchFailure, str]] = {
+    FetchFailure.INVALID_CLIENT: "wrong id or secret, another region than this one, or a disabled client: Genesys "
+    "answers all of them alike; try `gateway clients drift`",
+    FetchFailure.UNAUTHORIZED_CLIENT: "id, secret and region are right; the grant type of the client is another one",
+    FetchFailure.WRONG_ORGANIZATION: "the token is of another organisation or client than [orgs.X] says",
+    FetchFailure.GARBLED: "something else than the login host answers at this address",
+}
+"""What an operator should look at; a wrong region looks like a wrong password."""
+
+
 class LegMetrics:
     """Counts what one leg does. `upstream`: api, login, messaging_ws or jwks."""
 
@@ -114,7 +124,8 @@ class TokenWatch:
         if failure in AUTH_REASON:
             self._metrics.upstream_auth_failures.child("login", key.region, AUTH_REASON[failure]).inc()
         write = log.error if alarm else log.warning
-        write("token.fetch_failed", org=key.org, region=key.region, client=key.client, failure=str(failure))
+        about = {"org": key.org, "region": key.region, "client": key.client, "endpoint": key.endpoint}
+        write("token.fetch_failed", failure=str(failure), hint=HINTS.get(failure), **about)
         self._gate.note(
             records.token_refused(
                 at=self._clock(), who=records.NOBODY, reason=str(failure), client=key.client, region=key.region

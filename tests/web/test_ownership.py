@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from gateway.web.proxy import OWNER_QUESTIONS_PER_MIN
 from tests.conversations import put_conversation
 from tests.stack import BACKEND_KEY, Stack, whole_stack
+from tests.threads.people import signed_in_guest
 
 FLAGS: dict[str, object] = {"routes.1.callers": ["guest", "backend"]}
 UNKNOWN = "0b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -38,6 +40,24 @@ async def test_a_guest_reads_its_own_conversation_and_no_other(stack: Stack) -> 
         body.pop("request_id")
         assert (status, body) == (404, answers[0][1])
     assert answers[0][1]["code"] == "route.not_owner"
+
+
+async def test_a_conversation_that_a_guest_began_on_its_socket_is_its_own(stack: Stack) -> None:
+    """The marks come from the gateway, on the guest's first message; what the page claims to be is not kept."""
+    session, other = await stack.session(), await stack.session()
+    claimed = {"gateway.guest": other["guest"]["id"], "context.gateway.guest": other["guest"]["id"]}
+    async with signed_in_guest(stack, session["session_token"]) as guest:
+        await guest.send(
+            "onMessage",
+            message={"type": "Text", "text": "mine", "channel": {"metadata": {"customAttributes": claimed}}},
+        )
+        async with asyncio.timeout(20):
+            while not stack.mock.world.conversations:
+                await guest.receive()
+    (conversation,) = stack.mock.world.conversations.values()
+    assert (await read(stack, conversation.id, session["session_token"]))[0] == 200
+    assert (await read(stack, conversation.id, other["session_token"]))[0] == 404
+    assert (await read(stack, conversation.id, BACKEND_KEY))[0] == 200
 
 
 async def test_a_backend_reaches_the_conversations_of_its_sites_only(stack: Stack) -> None:
