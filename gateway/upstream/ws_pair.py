@@ -180,6 +180,7 @@ class SocketPair:
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
             duration_s=self.now - self._started,
+            guest_token=None if self.state.guest is None else self.state.guest.upstream_token,
         )
 
     def check(self, now: float) -> float | None:

@@ -6,7 +6,7 @@ Plain values and protocols, no behaviour. Rule kept: nothing here shows a token 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -69,6 +69,8 @@ class SocketEnding:
     bytes_up: int
     bytes_down: int
     duration_s: float
+    guest_token: str | None = field(default=None, repr=False)
+    """The guest's token at Genesys that it carried; None when it was closed before any."""
 
 
 class SocketObserver(Protocol):

@@ -171,6 +171,7 @@ class SocketWatch:
                 region=self._region_of(opening.site),
                 duration_s=ending.duration_s,
                 reason=ending.reason or None,
+                token_ref=None if ending.guest_token is None else self._gate.reference("token", ending.guest_token),
                 request_id=opening.request_id,
                 trace_id=opening.trace_id,
             )

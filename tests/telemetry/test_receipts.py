@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,19 @@ async def test_a_socket_tells_which_guest_token_it_carries(tmp_path: Path) -> No
             await guest.configure()
         (token,) = stack.mock.world.session_by_token
         (record,) = used(await stack.records(), "ws.opened")
+        assert record["gateway.ref.token"] == stack.gateway.audit.ref("token", token)
+
+
+async def test_a_socket_without_ticket_tells_at_its_end_which_guest_token_it_carried(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path) as stack:
+        async with connected(stack.client, stack.base, DEPLOYMENT, PAGE) as guest:
+            await guest.configure()
+            assert guest.token not in stack.mock.world.session_by_token
+        async with asyncio.timeout(5):
+            while stack.gateway.metrics.websocket_connections.child().value:
+                await asyncio.sleep(0.01)
+        (token,) = stack.mock.world.session_by_token
+        (record,) = used(await stack.records(), "ws.closed")
         assert record["gateway.ref.token"] == stack.gateway.audit.ref("token", token)
 
 

@@ -83,7 +83,7 @@ _ROWS: Final = (
            ("gateway.site",), (*_WHO, "gateway.region", "gateway.conversation", "gateway.ref.token")),
     Action("ws.closed", ("api", "session"), ("end",), "success", "B", (6003, 99),
            ("gateway.ws.code", "gateway.ws.initiator", "gateway.ws.messages", "gateway.ws.bytes"),
-           (*_WHO, "gateway.region", "gateway.conversation", "event.duration", "event.reason")),
+           (*_WHO, "gateway.region", "gateway.conversation", "gateway.ref.token", "event.duration", "event.reason")),
     Action("origin.denied", ("api",), ("access", "denied"), "failure", "C", (4002, 99),
            ("event.reason",), (*_WHO, *_HTTP, "gateway.origin")),
     Action("ratelimit.blocked", ("api",), ("access", "denied"), "failure", "C", (4002, 99),

@@ -294,13 +294,13 @@ def ws_closed(
     *, at: float, who: Subject, code: int, initiator: Literal["client", "gateway", "upstream"], messages: int,
     bytes_: int,
     region: str | None = None, conversation: str | None = None, duration_s: float | None = None,
-    reason: str | None = None,
+    reason: str | None = None, token_ref: str | None = None,
     request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
-    """A guest's WebSocket is closed (class B)."""
+    """A guest's WebSocket is closed (class B). `token_ref`: of the guest token that it carried."""
     return _record("ws.closed", at, who, ws_code=code, initiator=initiator, messages=messages, ws_bytes=bytes_,
                    region=region, conversation=conversation, duration=_duration_ns(duration_s), reason=reason,
-                   request_id=request_id, trace_id=trace_id)  # fmt: skip
+                   token_ref=token_ref, request_id=request_id, trace_id=trace_id)  # fmt: skip
 
 
 def origin_denied(
