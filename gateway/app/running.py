@@ -94,6 +94,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     reloads: asyncio.Queue[None] = asyncio.Queue()
     loop.add_signal_handler(signal.SIGHUP, reloads.put_nowait, None)
+    loop.add_signal_handler(signal.SIGUSR2, log.warning, "signal.nothing_to_replace")  # untended it would end us
     async with running(compiled, surroundings, Places(idle_grace_s=IDLE_GRACE_S)) as run:
         reloader = asyncio.create_task(_reload_on_signal(run.gateway, reloads, recompile, surroundings))
         watching = asyncio.create_task(watch_secrets(lambda: run.gateway.compiled, lambda: reloads.put_nowait(None)))
@@ -103,7 +104,7 @@ async def serve(
         finally:
             await _cancelled(watching)
             await _cancelled(reloader)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
         loop.remove_signal_handler(number)
 
 

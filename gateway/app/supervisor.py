@@ -95,15 +95,17 @@ class Supervisor:
             await _first(self._obey(), stop)
 
     async def _obey(self) -> None:
-        """Do what signals say, one after the other, and have changed secrets read. Never returns."""
+        """Do what signals say in order, have changed secrets read, and look after the crew. Never returns."""
+
+        def secrets_changed() -> None:
+            self.orders.put_nowait(RELOAD)
+
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(watch_secrets(lambda: self.compiled, lambda: self.orders.put_nowait(RELOAD)))
-            tasks.create_task(self.crew.look_after())
+            tasks.create_task(_guarded(watch_secrets(lambda: self.compiled, secrets_changed), "secrets"))
+            tasks.create_task(_guarded(self.crew.look_after(), "workers"))
             while True:
-                if await self.orders.get() is RELOAD:
-                    await self.reload()
-                else:
-                    await self.crew.restart()
+                order = await self.orders.get()
+                await _guarded(self.reload() if order is RELOAD else self.crew.restart(), order.name)
 
     async def reload(self) -> bool:
         """Read the configuration again, and have all workers take it, or none."""
@@ -164,3 +166,11 @@ async def _first(work: Coroutine[None, None, None], stop: asyncio.Event) -> bool
         for task in (working, stopping):
             task.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _guarded(work: Coroutine[None, None, object], name: str) -> None:
+    """Do the work; a fault of ours in it is told, and never ends a node that serves."""
+    try:
+        await work
+    except Exception as exc:
+        log.error("supervisor.failed", work=name, exc_info=exc)

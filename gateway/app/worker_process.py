@@ -92,13 +92,10 @@ class WorkerProcess:
     @classmethod
     async def start(cls, handover: Handover) -> WorkerProcess:
         """Start one, and wait until it serves. Raises WorkerFailed, or ConfigFault where it says that."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "gateway.app.worker", str(theirs.fileno()),
-                pass_fds=(theirs.fileno(), handover.listener, handover.board), stdin=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-        leash = await Leash.over(ours)
+        try:
+            process, leash = await _spawned(handover)
+        except OSError as exc:
+            raise WorkerFailed(f"worker {handover.slot} cannot be started: {exc.strerror}") from exc
         connector = aiohttp.UnixConnector(str(handover.admin))
         client = aiohttp.ClientSession(connector=connector, auto_decompress=False, timeout=_NO_TIMEOUT)
         worker = cls(handover.slot, process, leash, client)
@@ -170,6 +167,22 @@ class WorkerProcess:
         if heard is None:
             raise WorkerFailed(f"worker {self.slot} ended")
         return heard
+
+
+async def _spawned(handover: Handover) -> tuple[asyncio.subprocess.Process, Leash]:
+    """A fresh interpreter, and our end of its leash. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            descriptors = (theirs.fileno(), handover.listener, handover.board)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "gateway.app.worker", str(theirs.fileno()),
+                pass_fds=descriptors, stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+    except BaseException:
+        ours.close()
+        raise
+    return process, await Leash.over(ours)
 
 
 def _require_ready(slot: int, heard: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,17 @@ async def test_one_that_finds_a_fault_says_it_and_is_gone(place: Place) -> None:
     (place.directory / "file").write_text("")
     with pytest.raises(WorkerFailed, match="worker 0 did not start: NotADirectoryError"):
         await WorkerProcess.start(place.handover(loaded(audit__dir="file/audit")))
+
+
+async def test_a_machine_that_has_no_room_for_a_process_is_a_failed_start(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_arguments: str, **_options: object) -> asyncio.subprocess.Process:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", full)
+    with pytest.raises(WorkerFailed, match="worker 0 cannot be started: Resource temporarily unavailable"):
+        await WorkerProcess.start(place.handover(loaded()))
 
 
 async def test_one_that_is_not_ready_in_time_is_given_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
