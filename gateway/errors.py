@@ -83,7 +83,8 @@ REQUEST_MALFORMED = _reason(
 )  # fmt: skip
 PATH_INVALID = _reason(
     "request.path_invalid", 400, "Path not in canonical form",
-    "The request target holds dot segments, empty segments, encoded slashes or control characters, or is not in origin form.",
+    "The request target holds dot segments, empty segments, encoded slashes or control characters, or is not in "
+    "origin form.",
     "Send the path in its one canonical spelling, percent-encoding only what must be.",
 )  # fmt: skip
 HEADER_INVALID = _reason(
