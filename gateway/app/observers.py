@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import Refusal
 from gateway.gate import Gate
 from gateway.observe.audit import records
+from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.upstream.bearer import TokenKey
 from gateway.upstream.faults import FaultKind
@@ -59,11 +60,17 @@ class LegMetrics:
         self._upstream = upstream
         self._region = region
         self._duration = metrics.upstream_request_duration.child(upstream, region)
+        self._answers: dict[int, CounterCell] = {}
         self._breaker = metrics.circuit_breaker_open.child(upstream, region)
 
     def answered(self, status: int, duration_s: float) -> None:
         """An answer's head came."""
-        self._metrics.upstream_requests.child(self._upstream, self._region, str(status)).inc()
+        cell = self._answers.get(status)
+        if cell is None:
+            cell = self._answers[status] = self._metrics.upstream_requests.child(
+                self._upstream, self._region, str(status)
+            )
+        cell.value += 1.0
         self._duration.observe(duration_s)
 
     def failed(self, kind: FaultKind, duration_s: float) -> None:

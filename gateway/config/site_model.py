@@ -141,7 +141,7 @@ class Site(Section):
     )
     locale: str = Field("en", description="Language of our chat client.")
     debug: bool = Field(False, description="Passed to the Messenger; makes our script explain itself in the console.")
-    traceparent: bool = Field(False, description="Let pages send traceparent: it is listed in the answer to preflights.")
+    traceparent: bool = Field(False, description="Let pages send traceparent: it is listed in answers to preflights.")
     visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
     session: SessionLife = Field(default_factory=SessionLife, description="How long sessions live.")
     context: Context = Field(default_factory=Context, description="Guest context set by the gateway.")
