@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from gateway.config.shipped import shipped_config
 from gateway.observe.audit.segments import find_segments
 from tests.app.node_stage import Callers, gone, ports_of, running_node, started
@@ -73,8 +75,9 @@ async def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> Non
         assert await node.metric("gateway_worker_restarts_total") == {"supervisor": 2.0}
 
 
-async def test_sigterm_under_load_answers_all_that_was_accepted(tmp_path: Path) -> None:
-    async with running_node(tmp_path) as node:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_sigterm_under_load_answers_all_that_was_accepted(tmp_path: Path, workers: int) -> None:
+    async with running_node(tmp_path, workers) as node:
         callers = Callers(node)
         async with callers.calling():
             await callers.more(80)
