@@ -38,6 +38,9 @@ MARGIN_S: Final = 30.0
 """A JWT is not given out with less life than this."""
 REFRESH_S: Final = 86_400.0
 REVOKE_TRIES: Final = 3
+CALLS_AT_ONCE: Final = 16
+"""Of this node with the sign-in calls of Genesys. When all guests' sign-ins lapse together they take turns, and leave
+connections to everything else."""
 Leg = Literal["exchange", "refresh", "revoke"]
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{2,8192}\.[A-Za-z0-9_-]{2,16384}\.[A-Za-z0-9_-]{2,8192}")
 
@@ -118,6 +121,7 @@ class GuestLogins:
         self._held: ExpiryMap[str, _Held] = ExpiryMap(50_000, evict=True)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._revoking: set[asyncio.Task[None]] = set()
+        self._turnstile = asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def jwt_of(self, opening: SocketOpening, *, afresh: bool = False) -> str | None:
         """The guest's JWT; None when Genesys or the site admits no sign-in of this guest.
@@ -234,12 +238,13 @@ class GuestLogins:
         body = b"" if document is None else orjson.dumps(document)
         if document is not None:
             headers.append((b"content-type", b"application/json"))
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            answer = await self._leg_of(opening.site).request(
-                method.decode("ascii"), target, headers, body, deadline=deadline, idempotent=False
-            )
-            content = await answer.read(MAX_ANSWER_BYTES)
+            async with self._turnstile:
+                deadline = asyncio.get_running_loop().time() + self._timeout_s
+                answer = await self._leg_of(opening.site).request(
+                    method.decode("ascii"), target, headers, body, deadline=deadline, idempotent=False
+                )
+                content = await answer.read(MAX_ANSWER_BYTES)
         except UpstreamFault as exc:
             raise exc.refusal() from exc
         if answer.status == 429 or answer.status >= 500:

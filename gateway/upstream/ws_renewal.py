@@ -22,6 +22,8 @@ MAX_OUTSTANDING: Final = 128
 MAX_OUTSTANDING_CHARS: Final = 262_144
 MAX_TRIES: Final = 3
 CONFIGURE_S: Final = 10.0
+PAUSES_S: Final = (0.5, 1.0, 2.0)
+"""Before Genesys is asked again that was too busy, or did not answer; the visitor's direction waits that long."""
 LAPSED: Final = 401
 # Frame 403 whose text starts so asks for a whole new sign-in (webmessaging mobile SDK, PlatformSocket)
 DEAD_WORDS: Final = ("Session authentication failed", "Try to authenticate again")
@@ -122,7 +124,7 @@ class LoginKeeper:
         """Configure again with another JWT, then send what was refused; when there is none, tell the client."""
         try:
             for afresh in (True,) if self._is_dead else (False, True):
-                jwt = await self._ask(afresh)
+                jwt = await self._patiently(afresh)
                 if jwt is not None and await self._signed_in(jwt):
                     self._resend()
                     return
@@ -131,6 +133,17 @@ class LoginKeeper:
         finally:
             self._renewing = self._is_dead = False
             self._give_up()
+
+    async def _patiently(self, afresh: bool) -> str | None:
+        """Another JWT, asked for again while Genesys is in trouble. Raises the last Refusal."""
+        for pause_s in PAUSES_S:
+            try:
+                return await self._ask(afresh)
+            except Refusal as refusal:
+                if refusal.status < 500:
+                    raise
+            await asyncio.sleep(pause_s)
+        return await self._ask(afresh)
 
     async def _signed_in(self, jwt: str) -> bool:
         """Whether Genesys takes the session with this JWT. The client's own sign-in is judged by its own answer."""

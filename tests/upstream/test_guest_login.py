@@ -15,7 +15,7 @@ from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy.guests import GuestSession
 from gateway.store.known import SessionEnd
-from gateway.upstream.guest_login import GuestLogins, Leg, LoginCode, Unwatched
+from gateway.upstream.guest_login import CALLS_AT_ONCE, GuestLogins, Leg, LoginCode, Unwatched
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.settings import LegSettings
 from gateway.upstream.ws_types import SocketOpening
@@ -276,3 +276,16 @@ async def test_a_genesys_that_cannot_be_reached_at_logout_is_only_told(parts: Pa
     parts.logins.on_end(SessionEnd("s1", None))
     await parts.logins.close()
     assert parts.genesys.called() == [EXCHANGE, REVOKE]
+
+
+async def test_guests_take_turns_when_all_sign_ins_lapse_together(parts: Parts) -> None:
+    parts.genesys.answers[EXCHANGE] = [(200, {"jwt": jwt_until(NOW + 900)})]
+    parts.genesys.hold = asyncio.Event()
+    asking = [asyncio.create_task(parts.logins.jwt_of(opening(f"r{n}", session_id=f"s{n}"))) for n in range(100)]
+    while len(parts.genesys.calls) < CALLS_AT_ONCE:
+        await asyncio.sleep(0)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(parts.genesys.calls) == CALLS_AT_ONCE
+    parts.genesys.hold.set()
+    assert None not in await asyncio.gather(*asking)

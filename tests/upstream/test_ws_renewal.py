@@ -7,9 +7,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.errors import UPSTREAM_TIMEOUT, Refusal
+import pytest
+
+from gateway.errors import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, Refusal
 from gateway.policy.frames import SocketRules
 from gateway.policy.guests import Person
+from gateway.upstream import ws_renewal
 from gateway.upstream.ws_renewal import MAX_OUTSTANDING, MAX_OUTSTANDING_CHARS, MAX_TRIES, LoginKeeper
 from gateway.upstream.ws_types import SocketOpening
 from tests.upstream.socket_stage import DEPLOYMENT, TOKEN, Peer, Stage, Visitor, stage
@@ -25,6 +28,7 @@ class Login:
     asked: list[bool] = field(default_factory=list)
     empty_from: int = 99
     fault: Refusal | None = None
+    faults: list[Refusal] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -35,6 +39,8 @@ class Login:
         await self.hold.wait()
         if self.fault is not None:
             raise self.fault
+        if self.faults:
+            raise self.faults.pop()
         return None if len(self.asked) > self.empty_from else f"genesys-jwt-{len(self.asked)}"
 
 
@@ -192,7 +198,8 @@ async def test_without_another_jwt_the_visitor_is_told_in_genesys_words() -> Non
         assert (await genesys.hear_json())["message"]["text"] == "y", "the socket is held no longer"
 
 
-async def test_a_genesys_that_does_not_answer_the_sign_in_ends_as_a_refusal() -> None:
+async def test_a_genesys_that_does_not_answer_the_sign_in_ends_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_renewal, "PAUSES_S", (0.0, 0.0))
     login = Login()
     async with stage(login=login, rules=RULES) as on:
         visitor, genesys = await signed_in(on)
@@ -200,6 +207,20 @@ async def test_a_genesys_that_does_not_answer_the_sign_in_ends_as_a_refusal() ->
         visitor.say(said("x", "t-1"))
         genesys.say(refusal(await genesys.hear_json()))
         assert (await visitor.hear_json())["code"] == 401
+
+
+async def test_a_genesys_in_trouble_is_asked_again_before_the_visitor_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_renewal, "PAUSES_S", (0.0, 0.0))
+    login = Login()
+    async with stage(login=login, rules=RULES) as on:
+        visitor, genesys = await signed_in(on)
+        login.faults = [Refusal(UPSTREAM_BUSY), Refusal(UPSTREAM_TIMEOUT)]
+        visitor.say(said("x", "t-1"))
+        frame = await genesys.hear_json()
+        genesys.say(refusal(frame))
+        genesys.say(session_response(await genesys.hear_json()))
+        assert await genesys.hear_json() == frame
+        assert login.asked == [False] * 4
 
 
 async def test_a_frame_is_not_sent_for_ever() -> None:
