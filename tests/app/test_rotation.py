@@ -10,7 +10,7 @@ import pytest
 
 from gateway.app.gateway import Surroundings
 from gateway.app.rotation import Rotation, SecretWatch, rotations
-from gateway.app.running import reload, running, watch_secrets
+from gateway.app.running import Running, reload, running, serve, watch_secrets
 from gateway.config.secrets import Secrets
 from gateway.mock.server import MockSettings, running_mock
 from tests.stack import compiled, mock_flags
@@ -104,6 +104,39 @@ async def test_a_rotated_file_is_in_force_and_on_record_without_a_restart(tmp_pa
             assert gateway.metrics.secret_last_rotation.child(name).value > 0
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
+
+
+async def test_a_served_gateway_takes_a_replaced_file_by_itself(tmp_path: Path) -> None:
+    """Nobody sends a signal: the file is replaced as a mounted secret is, by a link that points elsewhere."""
+    for number in (1, 2):
+        (tmp_path / f"v{number}").mkdir()
+        (tmp_path / f"v{number}" / "key").write_text(f"a-backend-key-of-version-number-{number}")
+    link = tmp_path / "current"
+    link.symlink_to(tmp_path / "v1")
+    async with running_mock(MockSettings.free_ports()) as mock:
+        flags = {**mock_flags(mock), "backends.servicenow.key": f"file:{link}/key", "secrets.poll_s": 0.02}
+        changed = asyncio.Event()
+
+        def replaced(run: Running) -> None:
+            (tmp_path / "next").symlink_to(tmp_path / "v2")
+            (tmp_path / "next").replace(link)
+            watching.append(asyncio.create_task(until_rotated(run)))
+
+        async def until_rotated(run: Running) -> None:
+            async with asyncio.timeout(30):
+                while run.gateway.backends.by_key("a-backend-key-of-version-number-2") is None:
+                    await asyncio.sleep(0.01)
+            assert run.gateway.backends.by_key("a-backend-key-of-version-number-1") is None
+            names = [r.get("gateway.secret.name") for r in run.gateway.audit.tail(100)]
+            assert names.count("backends.servicenow.key") == 1
+            changed.set()
+
+        watching: list[asyncio.Task[None]] = []
+        serving = asyncio.create_task(serve(compiled(flags), Surroundings(tmp_path), lambda: compiled(flags), replaced))
+        async with asyncio.timeout(60):
+            await changed.wait()
+        serving.cancel()
+        await asyncio.gather(serving, *watching, return_exceptions=True)
 
 
 async def test_a_file_that_holds_nothing_leaves_the_old_secret_in_force(tmp_path: Path) -> None:
