@@ -83,7 +83,7 @@ class Encoder:
         constant, head_of, edge, milli_now, head = self._constant, self._ids.head, position.edge, -1, ""
         leaf, sequence = position.leaf, edge.size
         leaves: list[bytes] = []
-        first = self._ids.first
+        first, begun = self._ids.first, sha256(b"\x00").copy
         for action, at, said in records:
             second = int(at)
             if second != self._second:
@@ -100,7 +100,9 @@ class Encoder:
                 f'"gateway.prev":"{prev}","event.id":"{head}{first + sequence:012x}",'
                 f"{constant[name]}{',' if own else ''}{own}}}"
             ).encode()
-            leaf = sha256(b"\x00" + line).digest()
+            hashed = begun()  # as chain.leaf_hash, without a second copy of the line
+            hashed.update(line)
+            leaf = hashed.digest()
             leaves.append(leaf)
             sequence += 1
             lines.append((name, line))

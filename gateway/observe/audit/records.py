@@ -193,6 +193,7 @@ def token_revoked(
 
 _PROXY_ALLOWED: Final = ACTIONS["proxy.allowed"]
 _MAX_CALLS: Final = 2_048
+_made: Final = tuple.__new__
 _calls: dict[tuple[str, str, str, str, str, str | None], str] = {}  # members of a call that few values make up
 
 
@@ -233,7 +234,7 @@ def proxy_allowed(
             f'"http.request.bytes":{request_bytes},"http.response.bytes":{response_bytes},'
             f'"event.duration":{int(duration_s * 1e9)},"gateway.upstream_duration":{int(upstream_s * 1e9)}{about}'
         )
-        return Record(_PROXY_ALLOWED, at, said)
+        return _made(Record, (_PROXY_ALLOWED, at, said))  # as Record(...), in half the time
     return _record(
         "proxy.allowed", at, who, route=route, method=method, path=path, region=region, responder=responder,
         backend=backend, request_id=request_id, status=status, request_bytes=request_bytes,

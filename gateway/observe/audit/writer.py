@@ -223,7 +223,8 @@ class Writer:
                 if item.is_given_up:
                     continue
             else:
-                size += bytes_of(item)
+                said = item.said  # as bytes_of, without the call
+                size += _BYTES_OF_LINE + (len(said) if isinstance(said, str) else _BYTES_OF_FIELD * len(said))
             taken.append(item)
             if size >= most:
                 break
@@ -278,10 +279,10 @@ class Writer:
             metrics.audit_last_checkpoint.child().set(now)
         if int(now // _DAY_S) != self._today:
             self._today, self.bytes_today = int(now // _DAY_S), {"A": 0, "B": 0, "C": 0}
-        sums, cells, of_class = self.bytes_today, self._cells, _CLASS_OF
-        for action, line in written.lines:
-            cells[action].value += 1.0
-            sums[of_class[action]] += len(line)
+        for action in {name for name, _ in written.lines}:  # few of them in a batch of many
+            sizes = [len(line) for name, line in written.lines if name == action]
+            self._cells[action].value += len(sizes)
+            self.bytes_today[_CLASS_OF[action]] += sum(sizes)
         self.tail.extend([line for _, line in written.lines[-_TAIL_RECORDS:]])
 
     def _tick(self) -> None:
