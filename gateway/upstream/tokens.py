@@ -58,7 +58,7 @@ class TokenObserver(Protocol):
     def fetch_succeeded(
         self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
     ) -> None:
-        """A token came; `previous_secret`: the secret before rotation got it; `reference`: its name in records."""
+        """A token came. `previous_secret`: only the secret before rotation was taken; `reference`: as in records."""
 
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
         """No token came; `alarm`: an operator has to act."""
