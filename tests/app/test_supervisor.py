@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ async def test_a_worker_that_is_killed_takes_only_its_own_requests_along_and_is_
         assert callers.wrong == []
         assert await node.metric("gateway_worker_exits_total", reason="signal") == {"supervisor": 1.0}
         assert await node.metric("gateway_workers") == {"supervisor": 2.0}
+    verifying = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "audit", "verify", "--config", "config.toml", cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    found, _ = await verifying.communicate()
+    assert verifying.returncode == 0, found
+    assert b"of 3 writers" in found
+    assert b"RECOVERED" in found  # the successor has put on record where the killed one's log ends
 
 
 async def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path) -> None:
