@@ -13,6 +13,7 @@ const ICONS = {
   end: "M14 4h4a2 2 0 012 2v12a2 2 0 01-2 2h-4M10 8l-4 4 4 4M6 12h9",
   file: "M14 3H6v18h12V7zM14 3v4h4",
 };
+const FILE_ADDRESS_MS = 300_000; // after this an address is asked for anew; how long Genesys signs for is not documented
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 
 /** An element with properties, attributes (names with a dash, or `role`) and children. */
@@ -65,13 +66,29 @@ function withLinks(text) {
   return [...parts, text.slice(from)];
 }
 
-function attachment({ url, filename, mime = "", mediaType = "" }, say) {
+/** Addresses of files are signed for minutes: an old one is replaced when it fails, or before it is followed. */
+function keepFresh(id, anchor, picture, address) {
+  let asked = Date.now();
+  const renew = () => {
+    asked = Date.now();
+    address(id).then((url) => {
+      if (!webAddress(url)) return;
+      anchor.href = url;
+      if (picture) picture.src = url;
+    }, () => {}); // the old address then stays, and tells by itself that it has expired
+  };
+  const before = () => { if (Date.now() - asked > FILE_ADDRESS_MS) renew(); };
+  for (const sign of ["pointerenter", "focus"]) anchor.addEventListener(sign, before);
+  picture?.addEventListener("error", renew, { once: true });
+}
+
+function attachment({ id, url, filename, mime = "", mediaType = "" }, { say, address }) {
   const name = filename || say("file");
-  const picture = mediaType === "Image" || mime.startsWith("image/");
-  if (picture && webAddress(url ?? "")) {
-    return link(url, image(url, { className: "picture", alt: name }));
-  }
-  return make("div", { className: "bubble attachment" }, icon("file"), link(url, name));
+  const shown = (mediaType === "Image" || mime.startsWith("image/")) && webAddress(url ?? "");
+  const picture = shown ? image(url, { className: "picture", alt: name }) : null;
+  const anchor = link(url, picture ?? name);
+  if (id && anchor.href) keepFresh(id, anchor, picture, address);
+  return picture ? anchor : make("div", { className: "bubble attachment" }, icon("file"), anchor);
 }
 
 function choice(action, { choose }) {
@@ -94,7 +111,7 @@ function card({ title, description, image: address, defaultAction, actions = [] 
 
 // How each kind of content is drawn; kinds not listed are told to the visitor rather than dropped.
 const CONTENT = {
-  Attachment: (part, { say }) => [attachment(part.attachment ?? {}, say)],
+  Attachment: (part, hands) => [attachment(part.attachment ?? {}, hands)],
   Card: (part, hands) => [make("div", { className: "cards" }, card(part.card ?? {}, hands))],
   Carousel: ({ carousel }, hands) => {
     const cards = (carousel?.cards ?? []).map((each) => card(each, hands));

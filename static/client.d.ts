@@ -91,6 +91,8 @@ export class Client {
   history(pageNumber?: number): Promise<boolean>;
   /** Resolves to the message's id. */
   attach(file: File, text?: string): Promise<string>;
+  /** A fresh address of a file in the thread: signed addresses expire. */
+  fileAddress(attachmentId: string): Promise<string>;
   /** Null takes an attribute away. Throws Problem `context.too_large`. */
   setContext(attributes: Record<string, string | number | boolean | null>): void;
   signIn(proof: VisitorProof): Promise<void>;

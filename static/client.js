@@ -52,8 +52,7 @@ export class Client {
   /** Be connected from now on: open or resume the session, and reconnect for as long as this is wanted. */
   connect() {
     if (this.state === "ended") { this.#startNew = true; this.#clear(); }
-    this.#wanted = true;
-    this.#keep.open();
+    this.#wanted = true; this.#keep.open();
     this.#wake?.();
     this.#running ??= this.#run().finally(() => { this.#running = null; });
   }
@@ -117,6 +116,12 @@ export class Client {
     return turn;
   }
 
+  /** A fresh address of a file in the thread: the one that came with it was signed for a short time. */
+  async fileAddress(attachmentId) {
+    await this.#untilOnline();
+    return (await this.#connection.ask("getAttachment", { attachmentId }, "PresignedUrlResponse")).url;
+  }
+
   /** Attributes that ride on the next messages; null takes one away. Throws Problem over 2048 bytes: refused there. */
   setContext(attributes) {
     const all = Object.entries({ ...this.#context, ...attributes }).filter(([, value]) => value != null);
@@ -137,15 +142,10 @@ export class Client {
 
   /** Forget the visitor: the session ends here and at the gateway, and the thread is gone from this page. */
   async signOut() { await this.#finish("idle"); }
-
   /** End the chat for good; `connect` afterwards starts a new one. */
   async end() { await this.#finish("ended"); }
-
   /** Sign out, and leave nothing in the browser's storage until `connect` is called again. */
-  async forget() {
-    await this.signOut();
-    this.#keep.close();
-  }
+  async forget() { await this.signOut(); this.#keep.close(); }
 
   async #finish(state) {
     this.#connection?.post("closeSession", { closeAllConnections: true });

@@ -49,6 +49,7 @@ class GatewayChat extends HTMLElement {
     this.#hands = {
       say, clock: (time) => new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" }).format(time),
       choose: (reply) => this.#send(reply.text, { reply }), retry: (id) => client.retry(id),
+      address: (id) => client.fileAddress(id),
     };
     this.#dress(theme ?? {});
     this.#build();

@@ -226,6 +226,11 @@ class StandIn:
             {"authCode": f"gwc_{len(self.calls)}", "redirectUri": "https://shop.example/", "nonce": "n"}
         )
 
+    async def file(self, request: web.Request) -> web.Response:
+        """GET of a file by the address that was signed last; any other has expired."""
+        body = self.uploads.get(request.match_info["id"])
+        return web.Response(body=body, content_type="image/png") if body else web.Response(status=403)
+
     async def upload(self, request: web.Request) -> web.Response:
         """PUT of a file to its presigned place; the socket then tells of it."""
         attachment_id = request.match_info["id"]
@@ -309,6 +314,10 @@ class StandIn:
                 await self._send(socket, "SessionResponse", {**body, "blockedExtensions": [".exe"]}, **tracing)
             case "getJwt":
                 await self._send(socket, "JwtResponse", {"jwt": f"gwh_{guest.id}", "exp": 60}, **tracing)
+            case "getAttachment":
+                url = f"{self.url}/files/{frame['attachmentId']}"
+                body = {"attachmentId": frame["attachmentId"], "url": url}
+                await self._send(socket, "PresignedUrlResponse", body, **tracing)
             case "onAttachment":
                 url = f"{self.url}/put/{frame['attachmentId']}"
                 body = {"attachmentId": frame["attachmentId"], "url": url, "headers": {"x-amz-tagging": "a=b"}}
@@ -363,6 +372,7 @@ class StandIn:
                 web.get("/static/{name}", self.payload),
                 web.get("/genesys.min.js", self.genesys),
                 web.put("/put/{id}", self.upload),
+                web.get("/files/{id}", self.file),
                 web.route("OPTIONS", "/{any:.*}", self.beacon),
             ]
         )

@@ -261,28 +261,6 @@ async def test_a_kind_of_content_that_is_not_known_is_told(visit: Visit) -> None
     await visit.log.get_by_text("This message cannot be shown here.").wait_for()
 
 
-async def test_a_file_is_attached_and_shown(visit: Visit) -> None:
-    await visit.chat()
-    file: Any = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
-    await visit.page.locator("gateway-chat input[type=file]").set_input_files(file)
-    await visit.gateway.until(lambda: visit.gateway.frames[-1]["action"] == "onMessage")
-    assert list(visit.gateway.uploads.values()) == [b"%PDF"]
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "told"),
-    [("tool.exe", 4, "tool.exe could not be sent."), ("film.mov", 10241, "film.mov is too large.")],
-)
-async def test_a_file_that_may_not_be_sent_is_refused_before_the_upload(
-    visit: Visit, name: str, size: int, told: str
-) -> None:
-    await visit.chat()
-    file: Any = {"name": name, "mimeType": "application/octet-stream", "buffer": b"x" * size}
-    await visit.page.locator("gateway-chat input[type=file]").set_input_files(file)
-    await expect(visit.page.get_by_role("alert")).to_have_text(told)
-    assert visit.gateway.uploads == {}
-
-
 async def test_ending_the_chat_asks_first_and_a_new_one_can_be_started(visit: Visit) -> None:
     await visit.chat()
     await visit.write("bye")
