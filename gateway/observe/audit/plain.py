@@ -21,6 +21,11 @@ _OURS: Final = re.compile(
     r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 )  # words, references and times: nothing to hide
 
+# RFC 6454, 6.1: scheme, host and port, and nothing else. The host is where a page came from, never who asks for it.
+_ADDRESS_ORIGIN: Final = re.compile(
+    r"[a-z][a-z0-9+.-]{0,31}://(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?"
+)
+
 
 def clean(text: str, max_chars: int = 255) -> str:
     """Return foreign text as one printable line without secrets:
@@ -33,6 +38,16 @@ def clean(text: str, max_chars: int = 255) -> str:
         return text
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return shown[:max_chars]
+
+
+def clean_field(name: str, text: str) -> str:
+    """Return foreign text as it may stand in this field: `clean`, cut as the field says.
+
+    An origin keeps a host that is an address: cut like a client's, it would name another origin.
+    """
+    if name == "gateway.origin" and _ADDRESS_ORIGIN.fullmatch(text):
+        return text
+    return clean(text, FIELDS[name].max_chars if name in FIELDS else 255)
 
 
 def is_plain(text: str) -> bool:
@@ -62,7 +77,7 @@ def _cleaned(fields: Fields) -> dict[str, Value]:
             # The log's own words: notes hold newlines and a dash, and were checked where they came in.
             tidy[name] = value
         elif isinstance(value, str):
-            tidy[name] = clean(value, limit)
+            tidy[name] = clean_field(name, value)
         elif isinstance(value, list):
             tidy[name] = [clean(item, limit) for item in value[:64]]
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -13,8 +13,7 @@ from typing import Final, Literal, NamedTuple, cast
 import orjson
 
 from gateway.observe.audit.actions import ACTIONS, Action
-from gateway.observe.audit.fields import FIELDS
-from gateway.observe.audit.plain import Fields, Value, clean, is_plain, members_of
+from gateway.observe.audit.plain import Fields, Value, clean, clean_field, is_plain, members_of
 
 Responder = Literal["gateway", "upstream"]
 
@@ -97,9 +96,8 @@ def _record(action: str, at: float, who: Subject, **named: Value | None) -> Reco
     fields: dict[str, Value] = dict(who.fields)
     for name, value in named.items():
         if value is not None:
-            fields[_FIELD_OF[name]] = (
-                clean(value, FIELDS[_FIELD_OF[name]].max_chars) if isinstance(value, str) else value
-            )
+            field = _FIELD_OF[name]
+            fields[field] = clean_field(field, value) if isinstance(value, str) else value
     return Record(ACTIONS[action], at, fields)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.observe.audit.plain import clean, is_plain, members_of
+from gateway.observe.audit.plain import clean, clean_field, is_plain, members_of
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,24 @@ from gateway.observe.audit.plain import clean, is_plain, members_of
 )  # fmt: skip
 def test_foreign_text_is_one_clean_line(text: str, shown: str) -> None:
     assert clean(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("gateway.origin", "http://203.0.113.77:8088", "http://203.0.113.77:8088"),
+        ("gateway.origin", "https://[2001:db8:1:2::9]", "https://[2001:db8:1:2::9]"),
+        ("gateway.origin", "http://shop.example", "http://shop.example"),
+        ("gateway.origin", "http://203.0.113.77/path", "http://203.0.113.0/path"),
+        ("gateway.origin", "203.0.113.77", "203.0.113.0"),
+        ("gateway.origin", "http://u:p@203.0.113.77", "http://[redacted]@203.0.113.0"),
+        ("gateway.route", "http://203.0.113.77:8088", "http://203.0.113.0:8088"),
+        ("unknown", "203.0.113.77", "203.0.113.0"),
+    ],
+)
+def test_an_origin_keeps_an_address_as_its_host_and_nothing_else_does(name: str, text: str, shown: str) -> None:
+    assert clean_field(name, text) == shown
+    assert orjson.loads(f"{{{members_of({name: text, 'url.path': 'é'})}}}")[name] == shown
 
 
 @given(st.text(max_size=300))
