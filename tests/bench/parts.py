@@ -14,6 +14,7 @@ from typing import Final
 from tests.bench import peers, visitor
 from tests.bench.audit import audit
 from tests.bench.growth import growth, tls, workers
+from tests.bench.inside import inside
 from tests.bench.latency import latency
 from tests.bench.load import PAGE_HEADERS, Ask
 from tests.bench.meter import memory_kib
@@ -84,6 +85,7 @@ PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {
     "calls": calls,
     "scripts": scripts,
     "sessions": sessions,
+    "inside": inside,
     "latency": latency,
     "growth": growth,
     "tls": tls,

@@ -25,6 +25,10 @@ ANSWER: Final = (
     '"sender":{"id":"0f0e0d0c-0000-4000-8000-00000000000a"},"textBody":"' + "x" * 320 + '","status":"queued",'
     '"timestamp":"2026-11-20T04:35:17.123Z","selfUri":"/api/v2/conversations/messages/1a2b3c4d/messages/6f6ab1c6"}'
 )
+TOKEN: Final = (
+    '{"access_token":"a-bearer-of-the-stand-in-which-is-as-long-as-those-of-Genesys-are-in-real-life-0123456789",'
+    '"token_type":"bearer","expires_in":86399}'
+)
 _NGINX: Final = """
 worker_processes 1; daemon off; pid {name}.pid; error_log {name}.log warn;
 events {{ worker_connections 20000; }}
@@ -198,13 +202,12 @@ def upstream(directory: Path) -> Iterator[Upstream]:
          "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"],
         cwd=home, check=True, capture_output=True,
     )  # fmt: skip
-    token = '{"access_token":"a-bearer-of-the-stand-in-which-is-as-long-as-those-of-Genesys-are-in-real-life-0123456789","token_type":"bearer","expires_in":86399}'  # noqa: E501 - one answer
     command = _nginx(
         home,
         f"""access_log off; default_type application/json;
   server {{ listen 127.0.0.1:{port} backlog=4096; listen 127.0.0.1:{tls_port} ssl backlog=4096;
     ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;
-    location = /oauth/token {{ return 200 '{token}'; }}
+    location = /oauth/token {{ return 200 '{TOKEN}'; }}
     location = /api/v2/tokens/me {{ return 200 '{{}}'; }}
     location / {{ return 200 '{ANSWER}'; }} }}""",
     )
