@@ -59,6 +59,16 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_the_readme_leads_to_every_document(document: Path) -> None:
+    assert f"](docs/{document.name})" in README
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_readme_lists_every_command(command: str) -> None:
+    assert f"`gateway {command}`" in README
+
+
 def test_no_document_names_this_workplace() -> None:
     for document in DOCUMENTS:
         assert "/work/" not in document.read_text()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from gateway.cli.audit_keys import keygen, pubkey, rotate_key
-from gateway.cli.audit_options import anchor_notes, files_read, log_options, moment, settings_of, trusted_keys
+from gateway.cli.audit_options import anchor_notes, files_read, log_dirs, log_options, moment, settings_of, trusted_keys
 from gateway.cli.audit_people import forget, pseudonym
 from gateway.cli.audit_search import find_hash, query, stats
 from gateway.cli.exits import CommandFault, Exit
@@ -117,7 +117,7 @@ def prove_command(writer: str, sequence: int, out: Path | None, **where: Any) ->
     """Prove one record (C2SP tlog-proof) without showing any other; prints the proof, or writes record and proof."""
     settings = settings_of(**where)
     with files_read():
-        line, proof = prove([path for path in settings.dirs if path.is_dir()], writer, sequence)
+        line, proof = prove(log_dirs(settings), writer, sequence)
         if out is None:
             click.echo(proof.text(), nl=False)
             return Exit.OK
@@ -170,6 +170,7 @@ def prune_command(retention_days: int | None, dry_run: bool, output: str, **wher
         settings = replace(settings, retention_days=retention_days)
     now = time.time()
     with files_read():
+        log_dirs(settings)
         if dry_run:
             segments, epochs = [item.segment.name for item in find_prunable(settings, now)], list[str]()
         else:

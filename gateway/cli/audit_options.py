@@ -78,6 +78,19 @@ def _from_config(config_path: Path | None) -> dict[str, Any]:
     return found
 
 
+def log_dirs(settings: AuditSettings) -> list[Path]:
+    """Return the directories that hold a log, of which there must be one: a log that is not there has no answer.
+
+    Raises CommandFault, OSError.
+    """
+    found = [path for path in settings.dirs if path.is_dir()]
+    if not find_segments(found):
+        raise CommandFault(
+            Exit.FAILED, "audit.empty", f"No audit log in {settings.dir}.", "Name it with --dir or --config."
+        )
+    return found
+
+
 @contextmanager
 def files_read() -> Iterator[None]:
     """Turn errors of the file system into the command's failure."""

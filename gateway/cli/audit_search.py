@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.audit_options import files_read, log_options, moment, settings_of
+from gateway.cli.audit_options import files_read, log_dirs, log_options, moment, settings_of
 from gateway.cli.audit_people import ids_of, pseudonyms_of, record_reading
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import output_option, print_json
@@ -56,6 +56,8 @@ def query(form: str, follow: bool, limit: int | None, **named: Any) -> int:
     wanted = _filter(settings, where, named)
     shown = 0
     with files_read():
+        if not follow:  # who follows may wait for the first record
+            log_dirs(settings)
         for found in _stream(settings, wanted, follow=follow):
             click.echo(FORMATS[form](found.line, found.document))
             shown += 1
@@ -114,7 +116,7 @@ def stats(by: str, bucket: str | None, since: str | None, until: str | None, out
     settings, now = settings_of(**where), time.time()
     wanted = Filter(since=moment(since, now), until=moment(until, now))
     with files_read():
-        rows = count(search([path for path in settings.dirs if path.is_dir()], wanted), groups, bucket_s)
+        rows = count(search(log_dirs(settings), wanted), groups, bucket_s)
     names = [*(["time"] if bucket_s else []), *groups]
     if output == "json":
         print_json([dict(zip(names, key, strict=True)) | {"count": number} for key, number in rows])
@@ -148,7 +150,7 @@ def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: 
     with files_read():
         ring = KeyRing(settings.dir / "keys")
         refs = {kind: ring.ref(kind, text) for kind in kinds or REF_KINDS}
-        found = list(search([path for path in settings.dirs if path.is_dir()], Filter(refs=frozenset(refs.values()))))
+        found = list(search(log_dirs(settings), Filter(refs=frozenset(refs.values()))))
     record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
     _print_hash(refs, found, output)
     return Exit.OK if found else Exit.FAILED

@@ -58,13 +58,15 @@ def check(
     Severities: error (cannot be served), high (works and is dangerous), warning, info. Exit code 3 when there is an
     error, or a high finding without --allow-high; 5 when a rule test fails or too little is covered.
     """
+    if fail_under and rules is None:
+        raise click.UsageError("--fail-under says what the tests of --rules must touch; name their file")
     report: RuleReport | None = None
     values: list[Value] = []
     loaded: Loaded | None = None
     try:
         loaded = load_config(config_path, settings)
     except ConfigFault as fault:
-        found = tuple(Finding(key, "error", message, "Correct the key.") for key, message in fault.faults)
+        found = tuple(Finding(key, "error", message, _remedy(message)) for key, message in fault.faults)
     else:
         sources = sources_of(loaded)
         found = checks.check(loaded, sources)
@@ -82,6 +84,13 @@ def check(
             check_rules.print_report(report, fail_under)
     proved = report is None or check_rules.passes(report, fail_under)
     ctx.exit(Exit.CONFIG if not sound else Exit.OK if proved else Exit.VERIFICATION)
+
+
+def _remedy(message: str) -> str:
+    """What to do about a fault of the file or of its shape; `serve` leaves it to the reader."""
+    if message.startswith("cannot be read"):
+        return "Name a file that can be read, with --config or GATEWAY_CONFIG."
+    return "Correct the file." if message.startswith("is not TOML") or message == "is not UTF-8" else "Correct the key."
 
 
 def sources_of(loaded: Loaded) -> Sources:

@@ -22,15 +22,22 @@ from gateway.upstream.self_check import TokenOwner, whose_token
 
 
 @click.command("inspect-token")
+@click.argument("arguments", nargs=-1, metavar="< TOKEN")
 @config_option
 @output_option
 @click.option("--online", "org", metavar="ORG", help="Ask tokens/me of this organisation whose token it is.")
-def inspect_token(config_path: Path | None, settings: tuple[str, ...], output: str, org: str | None) -> int:
+def inspect_token(
+    arguments: tuple[str, ...], config_path: Path | None, settings: tuple[str, ...], output: str, org: str | None
+) -> int:
     """Say what the token on standard input is: a handle, whose JWT, or opaque. Signatures are not checked.
 
     Values about a person are not shown. Exit code 1: nothing that could be a token; 4: --online, and Genesys gave no
     usable answer, or does not take it.
     """
+    if arguments:
+        raise click.UsageError(
+            "the token comes by standard input; as an argument it would stand in the shell's history and in ps"
+        )
     text = sys.stdin.read()
     found = inspect(text, time.time())
     owner = _ask(config_path, settings, org, text.strip()) if org is not None and found.kind == "opaque" else None

@@ -74,7 +74,7 @@ def _message(detail: ErrorDetails, path: shape.Path) -> str:
         return detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     field = shape.field_at(path) if detail["type"] == "missing" else None
     said = words.format_map(detail.get("ctx", {}))
-    return f"{said}: {field.description}" if field is not None and field.description else said
+    return f"{said}: {field.description.rstrip('.')}" if field is not None and field.description else said
 
 
 def _pattern_words(path: shape.Path) -> str:

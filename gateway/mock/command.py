@@ -117,7 +117,7 @@ def _world(path: Path | None) -> World:
     try:
         return load_world(path)
     except OSError as exc:
-        _fail(str(exc), EXIT_CONFIG)
+        _fail(f"{path}: {exc.strerror}", EXIT_CONFIG)
 
 
 def _read_json(path: Path | None) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def _read_json(path: Path | None) -> dict[str, Any] | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        _fail(str(exc), EXIT_CONFIG)
+        _fail(f"{path}: {exc.strerror}", EXIT_CONFIG)
     except ValueError as exc:
         _fail(f"{path.name}: not JSON: {exc}", EXIT_CONFIG)
     if not isinstance(document, dict):

@@ -101,9 +101,14 @@ def test_a_file_of_keys_holds_their_times(log: Log, tmp_path: Path) -> None:
     assert log.run("verify", "--vkey", str(keys)).exit_code == Exit.USAGE
 
 
-def test_no_log_is_a_failure_and_not_intact(log: Log, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["verify"], ["query"], ["stats"], ["prune"], ["prove", "gw1", "0"]])
+def test_no_log_is_a_failure_and_neither_intact_nor_without_records(log: Log, tmp_path: Path, words: list[str]) -> None:
     log.directory = tmp_path / "nowhere"
-    assert log.run("verify").exit_code == Exit.FAILED
+    result = log.run(*words)
+    assert result.exit_code == Exit.FAILED
+    assert isinstance(result.exception, CommandFault)
+    assert result.exception.code == "audit.empty"
+    assert not log.directory.exists()
 
 
 def test_an_anchor_that_cannot_be_fetched_is_unreachable(log: Log) -> None:

@@ -58,6 +58,38 @@ def test_json_holds_findings_and_values(capsys: pytest.CaptureFixture[str]) -> N
     assert {"key": "version", "value": 1, "source": "file"} in document["values"]
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "remedy"),
+    [
+        (None, "cannot be read: No such file or directory", "Name a file that can be read"),
+        ("version = ", "is not TOML: Invalid value", "Correct the file."),
+        ("version = 1\nsite = 1", "unknown key; did you mean sites?", "Correct the key."),
+        (
+            "version = 1\n[sites.shop]",
+            "sites.shop.org: is missing: Name of the organisation in [orgs]. Correct",
+            "Correct the key.",
+        ),
+        ("version = 1\n[orgs.a]", "is missing: Any accepted spelling", "Correct the key."),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_with_what_to_do(
+    text: str | None, message: str, remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.toml"
+    if text is not None:
+        path.write_text(text)
+    assert run(["check", "--config", str(path)]) == Exit.CONFIG
+    line = capsys.readouterr().out.splitlines()[0]
+    assert message in line
+    assert remedy in line
+    assert ".." not in line.removeprefix(f"error   {path}")
+
+
+def test_a_share_of_no_rule_tests_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--config", SHIPPED, "--fail-under", "50"]) == Exit.USAGE
+    assert "--rules" in capsys.readouterr().err
+
+
 def test_faults_of_shape_are_findings_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.toml"
     path.write_text("version = 1\nsite = 1\n")

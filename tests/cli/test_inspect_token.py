@@ -41,6 +41,13 @@ def test_the_kind_is_told_and_the_token_is_not(
     assert "ada@shop.example" not in out
 
 
+def test_a_token_as_an_argument_is_not_taken_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect-token", "gws_" + "A" * 43]) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "standard input" in said
+    assert "AAAA" not in said
+
+
 async def test_online_tells_whose_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async with running_mock(MockSettings.free_ports()) as mock:
         client = mock.world.client_named("reader")
