@@ -53,10 +53,17 @@ GUIDE: Final = """
 
 
 @click.command()
+@click.option(
+    "--mode",
+    type=click.Choice(["proxied", "messenger"]),
+    default="proxied",
+    show_default=True,
+    help="Our own chat through the gateway, or a stand-in for the stock Messenger that talks to the mock itself.",
+)
 @click.option("--shop-port", default=8088, show_default=True, help="Port of the demo shop.")
 @click.option("--control-port", default=8099, show_default=True, help="Port of the mock's control and agent page.")
 @click.option("--keep", "keep", type=click.Path(path_type=Path, file_okay=False), help="Keep audit log and keys here.")
-def demo(shop_port: int, control_port: int, keep: Path | None) -> None:
+def demo(mode: str, shop_port: int, control_port: int, keep: Path | None) -> None:
     """Run everything on loopback with the shipped configuration, and say what to try. Ctrl-C ends it.
 
     The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088; GATEWAY_ variables change the
@@ -64,7 +71,12 @@ def demo(shop_port: int, control_port: int, keep: Path | None) -> None:
     """
     require_compiled_parser()
     origins = [f"http://{name}:{shop_port}" for name in ("127.0.0.1", "localhost")]
-    flags = {f"sites.{SITE}.origins": origins, f"sites.{SITE}.visitors.genesys_login": True}  # the mock can do it
+    flags = {
+        f"sites.{SITE}.mode": mode,
+        f"sites.{SITE}.origins": origins,
+        f"sites.{SITE}.visitors.genesys_login": mode == "proxied",  # the mock can do it; the Messenger does it itself
+        "oidc.clients.genesys.redirect_uris": [f"{origin}/" for origin in origins],
+    }
     loaded = load(shipped_config(), os.environ, flags)
     compiled = compiled_of(loaded)
     set_up_log(compiled)
@@ -109,9 +121,15 @@ def _furnished(settings: ShopSettings, run: Running, mock: RunningMock) -> ShopS
         audit_url=f"{run.admin_url}/audit",
         mock_url=f"{mock.endpoints.control}/",
         files_url=f"{mock.endpoints.upload}/",
+        genesys_urls=genesys_urls(mock) if run.gateway.compiled.config.sites[SITE].mode == "messenger" else (),
         client_url=run.url + run.gateway.assets.payload_settings()["client"]["url"],
         deployment_id=run.gateway.compiled.config.sites[SITE].deployment_id,
     )
+
+
+def genesys_urls(mock: RunningMock) -> tuple[str, ...]:
+    """Where a page with the stock Messenger must be let through to."""
+    return (mock.endpoints.api, mock.endpoints.cdn, mock.endpoints.webmessaging)
 
 
 def _mock(compiled: Compiled, control_port: int) -> contextlib.AbstractAsyncContextManager[RunningMock]:

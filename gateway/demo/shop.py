@@ -36,6 +36,8 @@ class ShopSettings:
     audit_url: str = "http://127.0.0.1:9090/audit"
     mock_url: str = "http://127.0.0.1:8099/"
     files_url: str = "http://127.0.0.1:8096/"
+    genesys_urls: tuple[str, ...] = ()
+    """Where the stock Messenger talks to; empty where all of the chat goes through the gateway."""
     foreign_url: str = ""
     client_url: str = ""
     deployment_id: str = ""
@@ -66,13 +68,14 @@ def content_security_policy(settings: ShopSettings, nonce: str) -> str:
     gateway = origin_of(settings.widget_url)
     socket = "ws" + gateway.removeprefix("http")
     files = origin_of(settings.files_url)  # where a presigned upload goes
+    connected = " ".join((gateway, socket, files, *map(origin_of, settings.genesys_urls)))
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src 'nonce-{nonce}' 'strict-dynamic'",
             f"style-src 'nonce-{nonce}'",
             f"img-src 'self' data: https: {gateway} {files}",
-            f"connect-src 'self' {gateway} {socket} {files}",
+            f"connect-src 'self' {connected}",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -44,16 +44,19 @@ def environment(ports: list[int]) -> dict[str, str]:
     }
 
 
-async def started(tmp_path: Path, ports: list[int], shop: int, control: int) -> asyncio.subprocess.Process:
+async def started(
+    tmp_path: Path, ports: list[int], shop: int, control: int, mode: str = "proxied"
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "demo", "--shop-port", str(shop), "--control-port", str(control),
-        "--keep", str(tmp_path), env=environment(ports), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "gateway", "demo", "--mode", mode, "--shop-port", str(shop),
+        "--control-port", str(control), "--keep", str(tmp_path), env=environment(ports), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
 
-async def test_the_demo_tells_its_addresses_serves_them_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["proxied", "messenger"])
+async def test_the_demo_tells_its_addresses_serves_them_and_ends_on_ctrl_c(tmp_path: Path, mode: str) -> None:
     *ports, shop, control = free_ports(9)
-    process = await started(tmp_path, ports, shop, control)
+    process = await started(tmp_path, ports, shop, control, mode)
     assert process.stdout is not None
     told = b""
     async with asyncio.timeout(60):
@@ -67,6 +70,11 @@ async def test_the_demo_tells_its_addresses_serves_them_and_ends_on_ctrl_c(tmp_p
         for address in addresses - {f"http://127.0.0.1:{ports[0]}/sites/shop/session"}:
             async with client.get(address) as answer:
                 assert answer.status == 200, address
+        async with client.get(f"http://127.0.0.1:{shop}/") as page:
+            goes_to_genesys = f"ws://127.0.0.1:{ports[2]}" in page.headers["Content-Security-Policy"]
+        async with client.get(f"http://127.0.0.1:{ports[0]}/sites/shop/widget.js") as script:
+            assert re.search(rf'"mode": ?"{mode}"', await script.text())
+        assert goes_to_genesys == (mode == "messenger")
     process.send_signal(signal.SIGINT)
     async with asyncio.timeout(30):
         out, err = await process.communicate()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -46,6 +47,12 @@ def test_the_policy_names_the_gateway_for_http_and_socket_and_allows_nothing_inl
     assert "connect-src 'self' https://chat.example wss://chat.example https://files.example" in policy
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_genesys_own_hosts_are_named_only_where_its_messenger_runs() -> None:
+    messenger = replace(SETTINGS, genesys_urls=("https://api.example", "wss://socket.example/v1"))
+    assert " https://files.example https://api.example wss://socket.example;" in content_security_policy(messenger, "n")
+    assert "api.example" not in content_security_policy(SETTINGS, "n")
 
 
 async def test_nobody_signed_in_gets_no_token(visitor: tuple[ClientSession, str]) -> None:

@@ -20,6 +20,7 @@ import orjson
 
 from gateway.app.gateway import Surroundings
 from gateway.app.running import Running, running
+from gateway.cli.demo import genesys_urls
 from gateway.config import checks
 from gateway.config.compile import Compiled, compile_config
 from gateway.config.load import load
@@ -150,7 +151,8 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
         world = default_world()
         world.oidc.discovery_uri = f"http://127.0.0.1:{public}/.well-known/openid-configuration"
         mock = await stack.enter_async_context(running_mock(MockSettings.free_ports(agent_delay_s=0.05), world))
-        shop = await stack.enter_async_context(_shop(shop_port, public, admin, mock))
+        theirs = genesys_urls(mock) if changes.get("sites.shop.mode") == "messenger" else ()
+        shop = await stack.enter_async_context(_shop(shop_port, public, admin, mock, theirs))
         stranger = await stack.enter_async_context(_shop(stranger_port, public, admin, mock))
         ends = mock.endpoints
         own = {
@@ -171,7 +173,9 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
         yield stage
 
 
-def _shop(port: int, public: int, admin: int, mock: RunningMock) -> AbstractAsyncContextManager[Shop]:
+def _shop(
+    port: int, public: int, admin: int, mock: RunningMock, theirs: tuple[str, ...] = ()
+) -> AbstractAsyncContextManager[Shop]:
     return running_shop(
         ShopSettings(
             secret=SHOP_SECRET,
@@ -181,5 +185,6 @@ def _shop(port: int, public: int, admin: int, mock: RunningMock) -> AbstractAsyn
             audit_url=f"http://127.0.0.1:{admin}/audit",
             mock_url=f"{mock.endpoints.control}/",
             files_url=f"{mock.endpoints.upload}/",
+            genesys_urls=theirs,
         )
     )
