@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from gateway.app.gateway import Gateway, Surroundings
+from gateway.app.observers import OWN_ROUTE
 from gateway.app.running import running
 from gateway.config import checks
 from gateway.config.compile import Compiled, compile_config
@@ -66,10 +67,11 @@ class Stack:
             return found
 
     async def records(self) -> list[dict[str, Any]]:
-        """The audit log, oldest first, without the records of the log about itself; waits until all are on disk."""
+        """The audit log, oldest first, without what log and gateway do for themselves; waits until all are on disk."""
         await self.gateway.audit.grant(records.audit_read(at=time.time(), query="a test", count=0))
         tail: list[dict[str, Any]] = self.gateway.audit.tail(500)
-        return [record for record in tail if not str(record["event.action"]).startswith("audit.")]
+        others = [record for record in tail if not str(record["event.action"]).startswith("audit.")]
+        return [record for record in others if record.get("gateway.route") != OWN_ROUTE]
 
     async def actions(self) -> list[str]:
         """The actions of `records`."""

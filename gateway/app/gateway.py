@@ -125,7 +125,10 @@ class Gateway:
             self.rules.quota, self.rules.tokens,
             gauge=lambda client, share: self.metrics.upstream_quota_used.child(client).set(share),
         )  # fmt: skip
-        self.owners = ConversationOwners(self._api_leg, self._owners_bearer, self._ownership_client, clock)
+        self.owners = ConversationOwners(
+            self._api_leg, self._owners_bearer, self._ownership_client, clock,
+            carried=partial(self.token_watch.own_call, "/api/v2/conversations/{conversationId}"),
+        )  # fmt: skip
         self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota, refuge_of=self._refuge)
         self.throttle = Throttle(self.rules.throttle, clock)
         self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
@@ -317,6 +320,7 @@ class Gateway:
     async def _token_owner(self, credentials: ClientCredentials, bearer: Bearer) -> TokenOwner | None:
         """Whose token it is, before it is used for anything else."""
         owner = await whose_token(self._api_leg(credentials.org), bearer)
+        self.token_watch.own_call("/api/v2/tokens/me", bearer, None if owner is None else 200)
         if owner is not None:
             self.token_watch.owner_told(bearer.key, owner)
         return owner

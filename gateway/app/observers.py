@@ -12,8 +12,9 @@ from gateway.errors import Refusal
 from gateway.gate import Gate
 from gateway.observe.audit import records
 from gateway.observe.cells import CounterCell
+from gateway.observe.log import CURRENT
 from gateway.observe.metrics import Metrics
-from gateway.upstream.bearer import TokenKey
+from gateway.upstream.bearer import Bearer, TokenKey
 from gateway.upstream.faults import FaultKind
 from gateway.upstream.self_check import CLIENT_CREDENTIALS, TokenOwner
 from gateway.upstream.token_state import FetchFailure
@@ -40,6 +41,10 @@ AUTH_REASON: Final[dict[FetchFailure, str]] = {
     FetchFailure.REFUSED: "other",
 }
 """Failed fetches that are failures of authentication, by the metric's word."""
+OWN_ROUTE: Final = "(gateway)"
+"""The route in records of calls that the gateway makes for itself."""
+OWN_REQUEST: Final = "none"
+"""Their request id, where no request made them needed."""
 
 
 HINTS: Final[dict[FetchFailure, str]] = {
@@ -152,6 +157,26 @@ class TokenWatch:
         """Genesys answered 401 to a token that should have been good."""
         self._metrics.upstream_auth_failures.child("api", key.region, "token_expired").inc()
         log.warning("token.rejected", org=key.org, client=key.client, dropped=dropped)
+
+    def own_call(self, path: str, bearer: Bearer, status: int | None) -> None:
+        """The gateway asked Genesys something for itself: on record like the calls that it carries for others."""
+        told, key = CURRENT.get(), bearer.key
+        request_id, trace_id = (told.request_id, told.trace_id) if told is not None else (OWN_REQUEST, None)
+        if status is None:
+            self._gate.note_use(
+                records.proxy_upstream_error(
+                    at=self._clock(), who=records.NOBODY, error="upstream.unreachable", route=OWN_ROUTE, method="GET",
+                    path=path, region=key.region, token_ref=bearer.reference, request_id=request_id, trace_id=trace_id,
+                )
+            )  # fmt: skip
+            return
+        self._gate.note_use(
+            records.proxy_allowed(
+                at=self._clock(), who=records.NOBODY, request_id=request_id, route=OWN_ROUTE, method="GET", path=path,
+                status=status, request_bytes=0, response_bytes=0, region=key.region, responder="upstream",
+                duration_s=0.0, upstream_s=0.0, token_ref=bearer.reference, trace_id=trace_id,
+            )
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Wait for the records under way."""

@@ -57,8 +57,11 @@ class ConversationOwners:
         bearer_of: BearerOf,
         client_of: Callable[[str], str | None],
         clock: Callable[[], float],
+        carried: Callable[[Bearer, int | None], None] = lambda bearer, status: None,
     ) -> None:
+        """`carried`: hears of each call that was made, by its status or None without one, so that it is on record."""
         self._leg_of = leg_of
+        self._carried = carried
         self._bearer_of = bearer_of
         self._client_of = client_of
         self._clock = clock
@@ -107,7 +110,9 @@ class ConversationOwners:
             answer = await self._leg_of(org).request("GET", path, headers, deadline=deadline, idempotent=True)
             body = await answer.read(MAX_ANSWER_BYTES)
         except UpstreamFault as fault:
+            self._carried(bearer, None)
             raise fault.refusal() from fault
+        self._carried(bearer, answer.status)
         owner = _owner_of(answer.status, body)
         now = self._clock()
         self._known.put(key, owner, now + (FORGET_S if owner is NOBODYS else KEEP_S), now)

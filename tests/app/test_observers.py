@@ -11,7 +11,7 @@ from gateway.app.observers import LegMetrics, TokenWatch
 from gateway.gate import Gate
 from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import Scope
-from gateway.upstream.bearer import TokenKey
+from gateway.upstream.bearer import Bearer, TokenKey
 from gateway.upstream.faults import FaultKind
 from gateway.upstream.self_check import TokenOwner
 from gateway.upstream.token_state import FetchFailure
@@ -89,3 +89,13 @@ def test_whose_a_token_is_stands_in_the_log_with_what_is_wrong_about_it(owner: T
     with structlog.testing.capture_logs() as lines:
         watch.owner_told(KEY, owner)
     assert [line["event"] for line in lines] == events
+
+
+@pytest.mark.parametrize(("status", "action"), [(200, "proxy.allowed"), (None, "proxy.upstream_error")])
+def test_a_call_of_the_gateways_own_has_a_receipt_too(status: int | None, action: str) -> None:
+    _, audit, watch = made()
+    watch.own_call("/api/v2/tokens/me", Bearer("a-token", KEY, "h:" + "2" * 32), status)
+    assert audit.actions() == [action]
+    fields = audit.records[0].fields
+    assert (fields["gateway.ref.token"], fields["gateway.route"]) == ("h:" + "2" * 32, "(gateway)")
+    assert fields["http.request.id"] == "none"

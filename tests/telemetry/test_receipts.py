@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 
+from gateway.app.observers import OWN_ROUTE
 from tests.journeys.guest_client import connected
 from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, Stack, whole_stack
 from tests.telemetry.drive import WAIT, ask, visitor_token
 
 
 def used(found: list[dict[str, Any]], action: str) -> list[dict[str, Any]]:
-    """The records of an action that hold a receipt."""
-    return [one for one in found if one["event.action"] == action and "gateway.ref.token" in one]
+    """The records of an action that hold a receipt, without those of calls that the gateway makes for itself."""
+    return [
+        one
+        for one in found
+        if one["event.action"] == action and "gateway.ref.token" in one and one.get("gateway.route") != OWN_ROUTE
+    ]
 
 
 async def test_a_call_tells_which_token_was_injected(tmp_path: Path) -> None:
@@ -26,6 +31,16 @@ async def test_a_call_tells_which_token_was_injected(tmp_path: Path) -> None:
         assert record["gateway.ref.token"] == stack.gateway.audit.ref("token", token)
         minted = {one["gateway.ref.token"] for one in used(await stack.records(), "token.minted")}
         assert record["gateway.ref.token"] in minted
+
+
+async def test_what_the_gateway_asks_for_itself_is_on_record_too(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path) as stack:
+        await stack.records()
+        own = [one for one in stack.gateway.audit.tail(500) if one.get("gateway.route") == OWN_ROUTE]
+        assert {one["url.path"] for one in own} == {"/api/v2/tokens/me"}
+        assert {one["gateway.ref.token"] for one in own} == {
+            stack.gateway.audit.ref("token", token) for token in stack.mock.world.access_tokens
+        }
 
 
 def reader(stack: Stack) -> list[str]:
