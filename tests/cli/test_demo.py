@@ -49,7 +49,8 @@ async def started(
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway", "demo", "--mode", mode, "--shop-port", str(shop),
-        "--control-port", str(control), "--keep", str(tmp_path), env=environment(ports), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        "--control-port", str(control), "--keep", str(tmp_path), env=environment(ports),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
 
