@@ -319,3 +319,14 @@ def test_sizes_are_counted_in_bytes_of_keys_and_values() -> None:
 
 def test_a_guests_identifier_stays_out_of_the_repr() -> None:
     assert "ada" not in repr(GUEST)
+
+
+def test_names_of_headers_are_remembered_within_a_bound() -> None:
+    """Whoever sends ever new names fills no memory, and each is still judged."""
+    from gateway.policy import injection
+
+    endless = "X-" + "a" * (injection.MAX_KNOWN_CHARS + 1)
+    assert answer_headers([(endless, "1"), ("ETag", "2")], ()) == [("etag", "2")]
+    assert endless not in injection._answer_keys
+    answer_headers([(f"X-{number}", "1") for number in range(injection.MAX_KNOWN_NAMES + 10)], ())
+    assert len(injection._answer_keys) <= injection.MAX_KNOWN_NAMES
