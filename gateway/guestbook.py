@@ -20,7 +20,7 @@ from gateway.policy.dpop import check_binding
 from gateway.policy.guests import Act, GuestSession, Person, SessionRules
 from gateway.policy.handles import HandleKind
 from gateway.policy.subjects import IdKey, SubjectRules, anonymous_id, person_key, visitor_id
-from gateway.store.base import Clock, OnceState, Store
+from gateway.store.base import TOMBSTONE_S, Clock, OnceState, Store
 from gateway.store.known import Entry, KnownSessions, SessionEnd, ttl_s
 from gateway.store.records import HandleRecord, SessionRecord, seal_handle, seal_session
 from gateway.store.sealing import Entropy, SealBroken, Sealer
@@ -136,6 +136,14 @@ class Guestbook:
         """The session of a handle known here, without waiting; None means: ask `session_of`."""
         return self._known.recall(handles.digest(handle), site)
 
+    def on_replay(self, listener: Callable[[str, str], None]) -> None:
+        """Have `listener` called with session id and digest of each ticket that came twice, on whichever node."""
+        self._known.on_replay(listener)
+
+    def was_replayed(self, ticket: str) -> bool:
+        """Did the ticket of this digest come a second time?"""
+        return self._known.was_replayed(ticket)
+
     def is_live(self, session: GuestSession) -> bool:
         """Is the session known here, alive, and still this guest's? Soon after `touch` this is the last word."""
         return self._known.is_live(session)
@@ -230,7 +238,8 @@ class Guestbook:
         return Ticket(handle, expires_at)
 
     async def redeem_ticket(self, handle: str, site: str) -> GuestSession:
-        """Spend a ticket: of any number of callers, on any node, exactly one gets the session.
+        """Spend a ticket: of any number of callers, on any node, exactly one gets the session. When it comes again,
+        somebody else has it too, and nobody can say who came first: the socket that it opened is closed everywhere.
 
         Raises Refusal: TICKET_INVALID, TICKET_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN, STORE_UNAVAILABLE.
         """
@@ -238,10 +247,12 @@ class Guestbook:
         taken = await self._store.take_once("ticket", digest)
         if taken.state is OnceState.EXPIRED:
             raise Refusal(errors.TICKET_EXPIRED)
-        if taken.state is not OnceState.TAKEN or taken.value is None:
-            raise Refusal(errors.TICKET_INVALID)
-        record = self._known.read_handle(taken.value, "ticket", digest)
+        record = None if taken.value is None else self._known.read_handle(taken.value, "ticket", digest)
         if record is None or record.site != site:
+            raise Refusal(errors.TICKET_INVALID)
+        if taken.state is not OnceState.TAKEN:
+            if not self._known.was_replayed(digest):
+                await self._store.revoke(f"ticket:{record.session_id}/{digest}", TOMBSTONE_S)
             raise Refusal(errors.TICKET_INVALID)
         try:
             entry = await self._known.by_id(record.session_id)

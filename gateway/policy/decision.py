@@ -35,11 +35,15 @@ _SEAL: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A caller with a guest session. `conversations`: ids that are known to be this guest's own."""
+    """A caller with a guest session. `conversations`: ids that are known to be this guest's own.
+
+    `ticket`: the digest of the one-use ticket that was spent, where the handle is one.
+    """
 
     session: GuestSession
     handle: HandleKind = HandleKind.SESSION
     conversations: frozenset[str] = frozenset()
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

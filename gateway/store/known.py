@@ -67,7 +67,9 @@ class KnownSessions:
         self._unknown: ExpiryMap[str, Refusal] = ExpiryMap(max(max_entries // 10, 16), evict=True)
         self._disturbed: ExpiryMap[str, int] = ExpiryMap(max_entries, evict=True)
         self._event = 0
+        self._replayed: ExpiryMap[str, bool] = ExpiryMap(max_entries, evict=True)
         self._listeners: list[Callable[[SessionEnd], None]] = []
+        self._replay_listeners: list[Callable[[str, str], None]] = []
         store.subscribe(self.revoked)
 
     @property
@@ -79,6 +81,14 @@ class KnownSessions:
     def on_end(self, listener: Callable[[SessionEnd], None]) -> None:
         """Have `listener` called for each revocation of a session, of its handles, or of a guest."""
         self._listeners.append(listener)
+
+    def on_replay(self, listener: Callable[[str, str], None]) -> None:
+        """Have `listener` called with session id and digest of each ticket that came a second time."""
+        self._replay_listeners.append(listener)
+
+    def was_replayed(self, ticket: str) -> bool:
+        """Did the ticket of this digest come a second time, as far as this process has heard?"""
+        return self._replayed.get(ticket, self._clock()) is not None
 
     def recall(self, digest: str, site: str) -> GuestSession | None:
         """The session of a handle, when no store need be asked; else None."""
@@ -142,6 +152,9 @@ class KnownSessions:
     def revoked(self, revocation: Revocation) -> None:
         """Drop what was revoked, and tell who holds sockets."""
         sort, _, name = revocation.subject.partition(":")
+        if sort == "ticket":
+            self._ticket_replayed(name)
+            return
         if sort not in ("session", "handles", "guest"):
             return
         now = self._clock()
@@ -157,6 +170,13 @@ class KnownSessions:
         end = SessionEnd(None, name) if sort == "guest" else SessionEnd(name, None)
         for listener in self._listeners:
             listener(end)
+
+    def _ticket_replayed(self, name: str) -> None:
+        session_id, _, digest = name.partition("/")
+        now = self._clock()
+        self._replayed.put(digest, True, now + _DISTURBED_S, now)
+        for listener in self._replay_listeners:
+            listener(session_id, digest)
 
     def read_handle(self, value: bytes, kind: str, digest: str) -> HandleRecord | None:
         """What a handle stands for; None when the value was not sealed by us for this place."""

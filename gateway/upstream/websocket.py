@@ -113,6 +113,7 @@ class SocketRelay:
         self._draining = False
         self._emptied = asyncio.Event()
         guestbook.on_end(self._on_session_end)
+        guestbook.on_replay(self._on_replay)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -201,6 +202,7 @@ class SocketRelay:
             upstream_origin=permit.upstream_origin,
             trace_id=trace_id,
             trace=trace,
+            ticket=None if permit.guest is None else permit.guest.ticket,
         )
         guest_id = None if session is None else session.guest_id
         self._seats.take(permit.site, guest_id)
@@ -244,11 +246,12 @@ class SocketRelay:
         reader = FrameReader(masked=False, max_bytes=self.bounds.max_upstream_frame_bytes)
         pair.upstream = self._end(upstream.transport, pair, reader, self._masks)
         gone = is_gone(request)
-        if gone or (session is not None and not self.guestbook.is_live(session)):
+        replayed = opening.ticket is not None and self.guestbook.was_replayed(opening.ticket)
+        if gone or replayed or (session is not None and not self.guestbook.is_live(session)):
             self._seats.give_back(opening.site, guest_id)
             upstream.transport.abort()
             self.observer.closed(pair.ending())
-            raise Refusal(errors.CLIENT_GONE if gone else errors.SESSION_INVALID)
+            raise Refusal(errors.CLIENT_GONE if gone else errors.TICKET_INVALID if replayed else errors.SESSION_INVALID)
 
         def client_end(transport: asyncio.Transport) -> Endpoint:
             pair.client = self._end(transport, pair, FrameReader(masked=True, max_bytes=rules.max_frame_bytes), None)
@@ -348,6 +351,11 @@ class SocketRelay:
             session = pair.opening.session
             if session is not None and session.guest_id == end.guest_id:
                 pair.close(POLICY, errors.SESSION_INVALID.code)
+
+    def _on_replay(self, session_id: str, ticket: str) -> None:
+        for pair in tuple(self._of_session.get(session_id, ())):
+            if pair.opening.ticket == ticket:
+                pair.close(POLICY, errors.TICKET_INVALID.code)
 
     def _close_session(self, session_id: str, code: str) -> None:
         for pair in tuple(self._of_session.get(session_id, ())):

@@ -42,7 +42,8 @@ class SocketBounds:
 class SocketOpening:
     """A socket as it was opened. `session` is None where the client's own token is the guest.
 
-    `trace_id` and `trace`: of the request that opened it; the latter only where it is sampled.
+    `trace_id` and `trace`: of the request that opened it; the latter only where it is sampled. `ticket`: the digest of
+    the ticket that opened it.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class SocketOpening:
     upstream_origin: str = ""
     trace_id: str | None = None
     trace: Trace | None = None
+    ticket: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,12 @@ class GuestSessions(Protocol):
 
     def on_end(self, listener: Callable[[SessionEnd], None]) -> None:
         """Have `listener` called when sessions end."""
+
+    def on_replay(self, listener: Callable[[str, str], None]) -> None:
+        """Have `listener` called with session id and digest of each ticket that came twice."""
+
+    def was_replayed(self, ticket: str) -> bool:
+        """Did the ticket of this digest come twice?"""
 
     def is_live(self, session: GuestSession) -> bool:
         """Is the session known here, alive, and still this guest's?"""

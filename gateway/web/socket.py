@@ -18,6 +18,7 @@ from gateway.guestbook import Guestbook
 from gateway.observe.audit import records
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Tracing
+from gateway.policy import handles
 from gateway.policy.decision import Caller, Guest, Nobody
 from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind
@@ -97,7 +98,7 @@ class GuestSocket:
         if not tickets:
             return Nobody()
         session = await self._guestbook.redeem_ticket(tickets[0], exchange.rules.name)
-        return Guest(session, HandleKind.TICKET)
+        return Guest(session, HandleKind.TICKET, ticket=handles.digest(tickets[0]))
 
 
 def _offered(request: web.BaseRequest) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser
 
-from tests.journeys.guest_client import connected
+from tests.journeys.guest_client import SocketClosed, connected
 from tests.journeys.refusals import ask, check, raw, upgrade
 from tests.journeys.stage import BACKEND_KEY, DEPLOYMENT, QUEUE, Stage, free_ports
 from tests.journeys.window import window_of
@@ -80,6 +80,9 @@ async def test_a_reused_ticket(stage: Stage, http: aiohttp.ClientSession) -> Non
         assert (await guest.configure())["body"]["connected"] is True
         answer = await ask(stage, SOCKET, upgrade(", ".join(protocols)))
         await check(stage, answer, 403, "ticket.invalid")
+        with pytest.raises(SocketClosed) as closed:
+            await guest.until("the socket that the ticket opened is closed")
+        assert closed.value.code == 1008
 
 
 async def test_an_expired_ticket(stage: Stage, http: aiohttp.ClientSession) -> None:

@@ -79,6 +79,25 @@ async def test_ending_a_session_closes_its_socket_on_the_other_node_within_a_sec
         assert (answer.status, (await answer.json())["code"]) == (401, "session.invalid")
 
 
+async def test_a_ticket_that_comes_twice_closes_the_socket_that_it_opened_on_the_other_node(
+    nodes: tuple[Stack, Stack],
+) -> None:
+    one, two = nodes
+    session = await one.session(visitor_token())
+    async with two.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
+        offer = ("gateway.v1", f"ticket.{(await answer.json())['ticket']}")
+    path = f"/v1?deploymentId={DEPLOYMENT}"
+    async with two.client.ws_connect(two.base + path, origin=PAGE, protocols=offer) as socket:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await one.client.ws_connect(one.base + path, origin=PAGE, protocols=offer)
+        assert refused.value.status == 403
+        async with asyncio.timeout(1):
+            told = await socket.receive()
+        assert (told.type, told.data, told.extra) == (aiohttp.WSMsgType.CLOSE, 1008, "ticket.invalid")
+    async with two.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
+        assert answer.status == 200  # the session itself goes on
+
+
 async def test_ending_a_guest_on_one_node_ends_it_on_the_other_within_a_second(nodes: tuple[Stack, Stack]) -> None:
     one, two = nodes
     session = await two.session(visitor_token())

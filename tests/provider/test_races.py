@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import Refusal
 from gateway.guestbook import Guestbook, GuestKeys, SiteBook
+from gateway.policy import handles
 from gateway.policy.guests import GuestSession, Person, SessionRules
 from gateway.store.base import Store
 from gateway.store.sealing import Sealer
@@ -43,3 +44,4 @@ async def test_of_a_hundred_redemptions_of_a_ticket_one_succeeds(store: Store, c
     )
     assert [o.id for o in outcomes if isinstance(o, GuestSession)] == [session.id]
     assert {o.code for o in outcomes if isinstance(o, Refusal)} == {"ticket.invalid"}
+    assert await store.revoked_at([f"ticket:{session.id}/{handles.digest(ticket.handle)}"]) != (None,)

@@ -59,6 +59,20 @@ async def test_a_handle_is_asked_of_the_store_once() -> None:
     assert store.reads == 1
 
 
+async def test_a_ticket_that_came_twice_is_told_and_ends_no_session() -> None:
+    known = await filled(SteppedStore(), SessionRecord(session(), 1, NOW))
+    told: list[tuple[str, str]] = []
+    ends: list[SessionEnd] = []
+    known.on_replay(lambda session_id, ticket: told.append((session_id, ticket)))
+    known.on_end(ends.append)
+    await known.by_handle("d1", "shop")
+    assert not known.was_replayed("d9")
+    known.revoked(Revocation("ticket:s1/d9", NOW, NOW + 60))
+    assert known.was_replayed("d9")
+    assert (told, ends) == ([("s1", "d9")], [])
+    assert known.recall("d1", "shop") is not None
+
+
 @pytest.mark.parametrize("subject", ["session:s1", "handles:s1", "guest:g1"])
 async def test_a_revocation_makes_the_store_be_asked_again_and_is_passed_on(subject: str) -> None:
     store = SteppedStore()

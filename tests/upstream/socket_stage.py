@@ -21,6 +21,7 @@ from aiohttp import web
 
 from gateway.errors import Reason, Refusal
 from gateway.guestbook import Admission, Guestbook, GuestKeys, SiteBook
+from gateway.policy import handles
 from gateway.policy.decision import Facts, Guest, Nobody, SiteRules, SocketPermit, decide_socket
 from gateway.policy.frames import SocketRules
 from gateway.policy.guests import Person, SessionRules
@@ -197,6 +198,7 @@ class Stage:
         )
         self.observer = Observer()
         self.peers: asyncio.Queue[Peer] = asyncio.Queue()
+        self.ticket = ""  # the last one that a visitor knocked with
         self.rules = SiteRules("shop", "acme", DEPLOYMENT, OriginRules((parse_pattern(ORIGIN),)), RouteTable(()))
         self._caps, self._bounds, self._login = caps, bounds, login
         self.port = 0
@@ -249,8 +251,9 @@ class Stage:
     async def permit(self, request: web.BaseRequest, subprotocol: str | None) -> SocketPermit:
         caller: Guest | Nobody = Nobody()
         if subprotocol is not None:
-            session = await self.book.redeem_ticket(subprotocol.removeprefix("ticket."), "shop")
-            caller = Guest(session, HandleKind.TICKET)
+            handle = subprotocol.removeprefix("ticket.")
+            session = await self.book.redeem_ticket(handle, "shop")
+            caller = Guest(session, HandleKind.TICKET, ticket=handles.digest(handle))
         target = parse_target(request.raw_path)
         facts = Facts(request.method, target, target.segments, request.headers.get("Origin"), caller)
         return decide_socket(facts, self.rules, dict(target.parameters).get("deploymentId"), self.clock())
@@ -264,8 +267,8 @@ class Stage:
         """A visitor that has sent its upgrade request."""
         protocol = ""
         if admission is not None:
-            ticket = await self.book.issue_ticket(admission.session)
-            protocol = f"Sec-WebSocket-Protocol: ticket.{ticket.handle}\r\n"
+            self.ticket = (await self.book.issue_ticket(admission.session)).handle
+            protocol = f"Sec-WebSocket-Protocol: ticket.{self.ticket}\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         visitor = Visitor(reader, writer, masks=True)
         self._visitors.append(visitor)

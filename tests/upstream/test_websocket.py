@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -170,18 +171,22 @@ async def test_an_improper_upgrade_never_reaches_genesys(version: str, extra: st
         assert on.peers.empty()
 
 
-async def test_a_ticket_opens_one_socket_only() -> None:
+async def test_of_twenty_who_come_with_one_ticket_one_is_dialled_for_and_none_keeps_a_socket() -> None:
     async with stage() as on:
         admission = await on.admit()
         ticket = await on.book.issue_ticket(admission.session)
         offer = f"Sec-WebSocket-Protocol: ticket.{ticket.handle}\r\n"
         visitors = [await on.knock(None, offer) for _ in range(20)]
         genesys = await on.genesys()
+        refused = [asyncio.create_task(visitor.answer()) for visitor in visitors]
+        for done in itertools.islice(asyncio.as_completed(refused), 19):  # the one that was first waits for Genesys
+            await done
         await genesys.accept()
-        answers = [await visitor.answer() for visitor in visitors]
-        assert sorted(status for status, _ in answers) == [101] + [403] * 19
-        assert {headers.get("x-code") for status, headers in answers if status == 403} == {"ticket.invalid"}
+        answers = await asyncio.gather(*refused)
+        assert {(status, headers.get("x-code")) for status, headers in answers} == {(403, "ticket.invalid")}
         assert on.peers.empty()
+        assert await genesys.gone()
+        assert on.relay.open_sockets == 0
 
 
 async def test_an_opening_that_cannot_be_recorded_is_not_given() -> None:
@@ -251,6 +256,35 @@ async def test_a_session_that_ends_while_genesys_is_dialled_gets_no_socket() -> 
         await on.book.end(admission.handle, "shop")
         await genesys.accept()
         assert (await visitor.answer())[1]["x-code"] == "session.invalid"
+        assert await genesys.gone()
+        assert on.relay.open_sockets == 0
+
+
+async def test_a_ticket_that_comes_again_closes_the_socket_that_it_opened_and_no_other() -> None:
+    async with stage() as on:
+        admission = await on.admit()
+        other, others_genesys = await on.connect(admission)
+        visitor, genesys = await on.connect(admission)
+        with pytest.raises(Refusal) as refused:
+            await on.book.redeem_ticket(on.ticket, "shop")
+        assert refused.value.code == "ticket.invalid"
+        assert await visitor.hear_close() == (1008, "ticket.invalid")
+        visitor.say_close(1008)
+        assert (await genesys.hear_close())[0] == 1000
+        genesys.say_close(1000)
+        other.say_close(1000)
+        assert (await others_genesys.hear_close())[0] == 1000
+        others_genesys.say_close(1000)
+
+
+async def test_a_ticket_that_comes_again_during_the_dial_opens_nothing() -> None:
+    async with stage() as on:
+        visitor = await on.knock(await on.admit())
+        genesys = await on.genesys()
+        with pytest.raises(Refusal):
+            await on.book.redeem_ticket(on.ticket, "shop")
+        await genesys.accept()
+        assert (await visitor.answer())[1]["x-code"] == "ticket.invalid"
         assert await genesys.gone()
         assert on.relay.open_sockets == 0
 

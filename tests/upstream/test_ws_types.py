@@ -26,6 +26,6 @@ def test_traffic_adds_up_by_direction() -> None:
 
 
 def test_the_guestbook_is_what_sockets_ask_for() -> None:
-    for name in ("on_end", "is_live", "touch", "keep_history"):
+    for name in ("on_end", "on_replay", "was_replayed", "is_live", "touch", "keep_history"):
         assert callable(getattr(GuestSessions, name))
         assert callable(getattr(Guestbook, name))
