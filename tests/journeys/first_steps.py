@@ -236,13 +236,14 @@ SECTIONS = (
     ),
     Section(
         "The admin listener",
-        "Health, readiness, metrics, version and the newest audit records; never on the public port.",
+        "Health, readiness, metrics, version, the newest audit records and the console; never on the public port.",
         (
             Step(f"{JSON} $ADMIN/healthz"),
-            Step(f"{JSON} '$ADMIN/readyz?verbose'".replace("'$ADMIN/readyz?verbose'", '"$ADMIN/readyz?verbose"')),
+            Step(f'{JSON} "$ADMIN/readyz?verbose"'),
             Step("curl -s $ADMIN/metrics | grep -E '^gateway_(refusals|sessions_issued)' | grep -v ' 0.0$'"),
             Step(f"{JSON} $ADMIN/version"),
             Step("curl -s $ADMIN/audit | grep -o '<td>[a-z]*\\.[a-z_]*</td>' | sort | uniq -c"),
+            Step("curl -s -o /dev/null -w '%{http_code} %{content_type}\\n' $ADMIN/console"),
         ),
     ),
 )
