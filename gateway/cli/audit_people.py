@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from gateway.cli.audit_options import files_read, log_options, settings_of
+from gateway.cli.audit_options import files_read, log_dirs, log_options, settings_of
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import load_config, output_option, print_json
 from gateway.errors import Refusal
@@ -76,6 +76,7 @@ def pseudonym(subject: str, site: str, output: str, **where: Any) -> int:
     settings = settings_of(**where)
     ids = ids_of(where, site, subject)
     with files_read():
+        log_dirs(settings)  # no keys are made where no log is
         names = pseudonyms_of(settings, site, ids)
     record_reading(settings, f"pseudonym site={site}", len(names))
     if output == "json":
@@ -102,6 +103,7 @@ def forget(subject: str, site: str, reason: str, **where: Any) -> int:
         raise CommandFault(Exit.USAGE, "audit.shared_keys", "The keys are not here.", _SHARED.format(call="forget"))
     ids = ids_of(where, site, subject)
     with files_read():
+        log_dirs(settings)
         ring, keys = KeyRing(settings.keys_dir), DirectoryKeys(settings.subjects_dir)
         names = [name for one in ids if keys.find_now(name := key_name(ring, site, one)) is not None]
         if not names:

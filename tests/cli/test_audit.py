@@ -101,7 +101,18 @@ def test_a_file_of_keys_holds_their_times(log: Log, tmp_path: Path) -> None:
     assert log.run("verify", "--vkey", str(keys)).exit_code == Exit.USAGE
 
 
-@pytest.mark.parametrize("words", [["verify"], ["query"], ["stats"], ["prune"], ["prove", "gw1", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify"],
+        ["query"],
+        ["stats"],
+        ["prune"],
+        ["prove", "gw1", "0"],
+        ["pseudonym", "ann", "--site", "shop"],
+        ["forget", "ann", "--site", "shop", "--reason", "x"],
+    ],
+)
 def test_no_log_is_a_failure_and_neither_intact_nor_without_records(log: Log, tmp_path: Path, words: list[str]) -> None:
     log.directory = tmp_path / "nowhere"
     result = log.run(*words)
