@@ -46,7 +46,8 @@ def index_page() -> str:
     """A list of links to the examples."""
     links = "".join(f'<li><a href="/examples/{name}">{html.escape(title)}</a></li>' for name, title in EXAMPLES.items())
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Examples</title></head>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Examples</title>'
+        '<link rel="icon" href="data:,"></head>'
         f"<body><h1>Examples</h1><ul>{links}</ul></body></html>"
     )
 

@@ -36,6 +36,11 @@ def test_the_index_links_to_all_of_them() -> None:
     assert [f"/examples/{name}" in index_page() for name in EXAMPLES] == [True] * len(EXAMPLES)
 
 
+def test_no_page_asks_for_an_icon_that_is_not_there() -> None:
+    for text in (index_page(), *(example_page(name, VALUES) for name in EXAMPLES)):
+        assert '<link rel="icon" href="data:,">' in text
+
+
 @pytest.mark.parametrize("name", ["nothing", "..%2f..%2fdemo", "vendor/package.json", "vendor/..%2f..%2fpackage.json"])
 async def test_what_is_no_example_is_not_found(name: str) -> None:
     async with (
