@@ -64,7 +64,7 @@ class Bidi:
         self.reader = asyncio.create_task(self._read())
 
     async def send(self, method: str, **parameters: object) -> Any:
-        """The result of a command. Raises Refused when Firefox says no, TimeoutError when it says nothing."""
+        """The result of a command. Raises Refused when Firefox says no, TimeoutError or ConnectionError if nothing."""
         number = next(self._ids)
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
@@ -83,6 +83,9 @@ class Bidi:
                     listener(said["method"], said["params"])
             elif not (answer := self._answers.pop(said["id"])).done():
                 answer.set_result(said)
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(ConnectionError("Firefox ended"))
 
 
 class Tab:
