@@ -118,9 +118,7 @@ def _validate(data: dict[str, Any], found: list[tuple[str, str]]) -> Config:
     return config
 
 
-def _origin_of(
-    path: shape.Path, origins: Mapping[shape.Path, str], inside: Mapping[shape.Path, frozenset[str]]
-) -> str:
+def _origin_of(path: shape.Path, origins: Mapping[shape.Path, str], inside: Mapping[shape.Path, frozenset[str]]) -> str:
     """Who set the value: the nearest of the path itself, something above it, or something inside it."""
     for length in range(len(path), 0, -1):
         if path[:length] in origins:
