@@ -122,5 +122,4 @@ async def running_stack(
     jar = aiohttp.DummyCookieJar()
     async with running(config, surroundings) as run, aiohttp.ClientSession(cookie_jar=jar) as client:
         await run.gateway.tokens.warm_up()
-        await run.gateway.token_watch.close()  # so that no record of the start comes in between
         yield Stack(run.gateway, mock, run.url, run.admin_url, client)

@@ -120,6 +120,7 @@ class Gateway:
             check=self._token_owner,
             observer=self.token_watch,
             reference_of=partial(self.audit.ref, "token"),
+            record=self.token_watch.record,
         )
         self.quota = QuotaGovernor(
             self.rules.quota, self.rules.tokens,
@@ -280,7 +281,6 @@ class Gateway:
         await self.logins.close()
         await self.issuer_keys.close()
         await self.tokens.close()
-        await self.token_watch.close()
         for leg in self._legs.values():
             await leg.close()
         try:

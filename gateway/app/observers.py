@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -102,7 +101,6 @@ class TokenWatch:
         self._gate = gate
         self._clock = clock
         self._served = metrics.token_requests.child("cache", "ok")
-        self._recording: set[asyncio.Task[None]] = set()
 
     def served(self, key: TokenKey) -> None:
         """A held token was handed out."""
@@ -115,20 +113,13 @@ class TokenWatch:
     def fetch_succeeded(
         self, key: TokenKey, duration_s: float, life_s: int, previous_secret: bool, reference: str
     ) -> None:
-        """A token came: class A in the records, though nobody outside waits for it."""
+        """A token came, and is on record."""
         self._metrics.token_requests.child("upstream", "ok").inc()
         self._metrics.token_fetch_duration.child().observe(duration_s)
         expires_at = self._clock() + life_s
         self._metrics.token_expiry.child(key.client).set(expires_at)
         if previous_secret:
             log.warning("token.previous_secret", org=key.org, client=key.client, secret_version=key.secret_version)
-        record = records.token_minted(
-            at=self._clock(), who=records.NOBODY, token_ref=reference,
-            client=key.client, expires_at=expires_at, token_kind="genesys", region=key.region,
-        )  # fmt: skip
-        task = asyncio.get_running_loop().create_task(self._write(record))
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
 
     def fetch_failed(self, key: TokenKey, duration_s: float, failure: FetchFailure, alarm: bool) -> None:
         """No token came."""
@@ -178,13 +169,15 @@ class TokenWatch:
             )
         )  # fmt: skip
 
-    async def close(self) -> None:
-        """Wait for the records under way."""
-        await asyncio.gather(*self._recording)
-
-    async def _write(self, record: records.Record) -> None:
+    async def record(self, bearer: Bearer, life_s: int) -> bool:
+        """Put a new token on record, durably, before it is used (class A). False: it could not be; it is not used."""
+        minted = records.token_minted(
+            at=self._clock(), who=records.NOBODY, token_ref=bearer.reference, client=bearer.key.client,
+            expires_at=self._clock() + life_s, token_kind="genesys", region=bearer.key.region,
+        )  # fmt: skip
         try:
-            await self._gate.granted(record)
+            await self._gate.granted(minted)
         except Refusal as refusal:
-            # The token stays in this process; each of its uses is recorded, or not made.
-            log.error("audit.unavailable", code=refusal.code, action=record.action.name)
+            log.error("token.unrecorded", code=refusal.code, org=bearer.key.org, client=bearer.key.client)
+            return False
+        return True

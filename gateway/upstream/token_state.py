@@ -43,6 +43,7 @@ class FetchFailure(StrEnum):
     GARBLED = "garbled"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
+    UNRECORDED = "unrecorded"
 
 
 NEEDS_AN_OPERATOR: Final = frozenset(

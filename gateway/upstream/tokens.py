@@ -130,8 +130,13 @@ class TokenBroker:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         reference_of: Callable[[str], str] = fingerprint,
+        record: Callable[[Bearer, int], Awaitable[bool]] | None = None,
     ) -> None:
-        """`reference_of`: what records call a token, by the token."""
+        """`reference_of`: what records call a token, by the token.
+
+        `record`: puts a new token, with its life in seconds, on record before it is used for anything; False: it could
+        not be, and the token is dropped.
+        """
         self._desk_of = desk_of
         self._check = check
         self._rules = rules if rules is not None else TokenRules()
@@ -140,6 +145,7 @@ class TokenBroker:
         self._chance = chance
         self._sleep = sleep
         self._reference_of = reference_of
+        self._record = record
         self._entries: dict[tuple[str, str, int], _Entry] = {}
         self._fetches: set[asyncio.Task[None]] = set()
         self.replace(clients)
@@ -256,7 +262,9 @@ class TokenBroker:
             outcome, asked_at, previous = await self._ask_in_turn(entry)
             if isinstance(outcome, Granted):
                 bearer = Bearer(outcome.token, entry.key, self._reference_of(outcome.token))
-                if await self._is_foreign(entry, bearer):
+                if self._record is not None and not await self._record(bearer, outcome.life_s):
+                    outcome = Denied(FetchFailure.UNRECORDED)
+                elif await self._is_foreign(entry, bearer):
                     outcome = Denied(FetchFailure.WRONG_ORGANIZATION)
                 else:
                     entry.bearer, entry.previous_secret = bearer, previous

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 import structlog
 
@@ -45,25 +43,28 @@ def test_answers_and_breakers_are_counted() -> None:
     assert metrics.circuit_breaker_open.child("api", "eu-west-1").value == 0
 
 
-async def test_a_fetched_token_is_counted_and_recorded() -> None:
+def test_a_fetched_token_is_counted() -> None:
     metrics, audit, watch = made()
     watch.fetch_started(KEY)
     watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=True, reference="h:" + "1" * 32)
     watch.served(KEY)
-    await watch.close()
-    assert audit.actions() == ["token.minted"]
+    assert audit.actions() == []
     assert metrics.token_requests.child("upstream", "ok").value == 1
     assert metrics.token_requests.child("cache", "ok").value == 1
     assert metrics.token_expiry.child("reader").value == NOW + 3600
 
 
-async def test_a_token_whose_record_fails_is_told_in_the_log_only() -> None:
+async def test_a_new_token_is_on_record_before_it_is_used() -> None:
+    _, audit, watch = made()
+    assert await watch.record(Bearer("a-token-of-genesys", KEY, "h:" + "1" * 32), 3600) is True
+    assert audit.actions() == ["token.minted"]
+    assert "a-token-of-genesys" not in str(audit.records[0].fields)
+
+
+async def test_a_token_that_cannot_be_recorded_is_not_used() -> None:
     _, audit, watch = made()
     audit.fails = True
-    watch.fetch_succeeded(KEY, 0.2, 3600, previous_secret=False, reference="h:" + "1" * 32)
-    await watch.close()
-    await asyncio.sleep(0)
-    assert audit.records == []
+    assert await watch.record(Bearer("a-token-of-genesys", KEY, "h:" + "1" * 32), 3600) is False
 
 
 @pytest.mark.parametrize("failure", list(FetchFailure))

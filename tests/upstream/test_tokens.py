@@ -278,6 +278,23 @@ async def test_reload_that_changes_nothing_keeps_the_token() -> None:
     assert "not configured" in str(await refusal_of(broker))
 
 
+async def test_a_token_that_cannot_be_recorded_is_dropped_and_asked_for_again() -> None:
+    login, clock, heard, told = Login(), Clock(), Heard(), []
+    can_record = [False, True]
+
+    async def record(bearer: Bearer, life_s: int) -> bool:
+        told.append((bearer.reference, life_s))
+        return can_record.pop(0)
+
+    broker = TokenBroker([CLOSER], lambda _: login, record=record, observer=heard, clock=clock)
+    assert "unrecorded" in str(await refusal_of(broker))
+    assert broker.snapshot()[0].fingerprint is None
+    assert heard.events == ["started", "failed unrecorded"]
+    clock.now += 10.0
+    await value_of(broker)
+    assert (len(login.asked), len(told)) == (2, 2)
+
+
 async def test_token_of_another_organisation_is_never_served() -> None:
     login, heard = Login(), Heard()
     owner = TokenOwner("org-b", "B", "id-1", "closer", "CLIENT-CREDENTIALS", "active")
