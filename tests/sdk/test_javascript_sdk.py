@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / ".cache" / "node" / "node_module
 MISSING = shutil.which("node") is None or not PACKAGE.is_dir()
 
 pytestmark = pytest.mark.skipif(
-    MISSING and "GATEWAY_TEST_REQUIRE_ALL" not in os.environ, reason="node or its packages are missing: run .ci/node"
+    MISSING and "REQUIRE_ALL_TEST_TOOLS" not in os.environ, reason="node or its packages are missing: run .ci/node"
 )
 
 
