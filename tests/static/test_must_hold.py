@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import async_playwright, expect
 
-from tests.static.conftest import NONCE, Visit
+from tests.static.conftest import CHROMIUM, FLAGS, NONCE, Console, Site, Visit
 from tests.static.stand_in import Refusal
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
@@ -148,20 +148,28 @@ async def test_case_two_tabs(visit: Visit) -> None:
     await second.close()
 
 
-async def test_case_back_forward_cache(visit: Visit) -> None:
-    """Away and Back: the chat is there as it was left, connected, and sends once."""
-    await visit.chat()
-    await visit.write("before")
-    await visit.gateway.until(lambda: visit.gateway.sent() == ["before"])
-    await visit.page.goto(f"{visit.gateway.url}/static/client.d.ts")
-    await visit.page.go_back()
-    await visit.page.locator("gateway-chat").wait_for(state="attached")
-    launcher = visit.page.get_by_role("button", name="Open chat")
-    if not await visit.log.is_visible():
-        await launcher.click()
-    await visit.log.get_by_text("before").wait_for()
-    await visit.write("after")
-    await visit.gateway.until(lambda: visit.gateway.sent() == ["before", "after"])
+async def test_case_back_forward_cache(site: Site) -> None:
+    """Away and Back, out of the browser's own cache: the chat is as it was left, connects again, and sends once."""
+    async with async_playwright() as playwright:
+        # Playwright switches this cache off unless it is told not to.
+        chromium = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"]
+        )
+        page = await chromium.new_page()
+        visit = Visit(site, page, page.context, Console(page))
+        await visit.chat()
+        await visit.write("before")
+        await visit.gateway.until(lambda: visit.gateway.sent() == ["before"])
+        await visit.run("window.keptInMemory = true;")
+        await visit.page.goto(f"{visit.gateway.url}/static/client.d.ts")
+        await visit.page.evaluate("history.back()")
+        await visit.page.wait_for_url(f"{site.url}/", wait_until="commit")
+        assert await visit.run("return window.keptInMemory;") is True, "the page was loaded anew, not restored"
+        await visit.log.get_by_text("before").wait_for()
+        await visit.write("after")
+        await visit.gateway.until(lambda: visit.gateway.sent() == ["before", "after"])
+        assert visit.console.faults == []
+        await chromium.close()
 
 
 async def test_case_thirty_minutes_asleep(visit: Visit) -> None:
