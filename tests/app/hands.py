@@ -93,7 +93,7 @@ class Hire:
     async def another(self) -> None:
         """Wait until the next start."""
         self._news.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._news.wait()
 
 

@@ -86,7 +86,7 @@ async def test_one_with_more_than_the_rest_leaves_connections_to_them(
 
 async def test_one_that_hangs_delays_connections_and_stops_none(board: LoadBoard, listening: socket.socket) -> None:
     board.set(7, 0)  # it says that it has none, and takes none
-    async with accepting(listening, board, 0, lambda: 50) as worker, asyncio.timeout(20):
+    async with accepting(listening, board, 0, lambda: 50) as worker, asyncio.timeout(30):
         assert set(await asyncio.gather(*(greeted(listening) for _ in range(30)))) == {b"hello"}
         assert worker.taken == 30
 

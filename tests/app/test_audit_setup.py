@@ -97,7 +97,7 @@ async def test_the_keys_of_a_coming_day_are_agreed_before_it_begins(
     monkeypatch.setattr(two._ring, "agree", later)
     await one._ring.agree(tomorrow, one._agree or pytest.fail("no store"))
     task = asyncio.create_task(share_keys(two))
-    await asyncio.wait_for(agreed.wait(), 10)
+    await asyncio.wait_for(agreed.wait(), 30)
     task.cancel()
     assert one.client_ref("192.0.2.7", tomorrow) == two.client_ref("192.0.2.7", tomorrow)
     for closing in (one, two, first, second):

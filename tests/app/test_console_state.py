@@ -63,7 +63,7 @@ async def test_counters_are_read_while_nobody_looks(tmp_path: Path, monkeypatch:
         sampled = asyncio.Event()
         monkeypatch.setattr(console._hour, "sample", lambda _now: sampled.set())
         task = asyncio.create_task(console.watch())
-        await asyncio.wait_for(sampled.wait(), 5)
+        await asyncio.wait_for(sampled.wait(), 30)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

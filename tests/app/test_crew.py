@@ -50,7 +50,7 @@ async def manned(count: int) -> AsyncIterator[Post]:
 
 async def until(holds: Any) -> None:
     """Let the others go on until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0)
 
@@ -222,7 +222,7 @@ async def test_nobody_is_replaced_once_all_are_told_to_end() -> None:
     post.hire.refuse = [WorkerFailed("never")] * 100
     post.hand(0).end(-9)
     await until(lambda: post.sleeps.lengths == [0.0, 0.5])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await post.crew.stop()
     assert post.crew.is_stopping
     assert len(post.hire.hands) == 2

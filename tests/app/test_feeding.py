@@ -80,7 +80,7 @@ async def test_a_store_that_nobody_asks_is_still_watched(monkeypatch: pytest.Mon
         return answers.pop(0)
 
     task = asyncio.create_task(probe_store(metrics, ready))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 30)
     assert seen == [0.0, 1.0, 0.0]
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -52,7 +52,7 @@ async def test_a_kept_connection_may_bring_one_more_request_after_the_end_has_be
             assert head.startswith(b"HTTP/1.1 200 ")
             assert b"connection: close" in head.lower()
             assert await reader.read() == b""
-            async with asyncio.timeout(20):  # long before the grace is over: nobody is there any more
+            async with asyncio.timeout(30):  # long before the grace is over: nobody is there any more
                 await ending
             writer.close()
 
@@ -64,7 +64,7 @@ async def test_who_says_nothing_is_closed_after_the_grace(tmp_path: Path) -> Non
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(ASK)
         await answer(reader)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await stack.pop_all().aclose()
         assert await reader.read() == b""
         writer.close()

@@ -41,7 +41,7 @@ async def configured(stack: Stack, session: dict[str, Any]) -> tuple[aiohttp.Cli
     """A socket with the session configured, and Genesys' answer to that."""
     socket = await socket_of(stack, session)
     await socket.send_json({"action": "configureSession", "token": TOKEN, "deploymentId": DEPLOYMENT, "tracingId": "c"})
-    return socket, await socket.receive_json(timeout=10)
+    return socket, await socket.receive_json(timeout=30)
 
 
 async def test_a_verified_guest_is_signed_in_at_genesys_and_each_leg_is_on_record(stack: Stack) -> None:
@@ -97,7 +97,7 @@ async def test_signing_in_keeps_the_conversation_where_the_deployment_allows_it(
     await socket.send_json(
         {"action": "onMessage", "token": TOKEN, "tracingId": "m", "message": {"type": "Text", "text": "before"}}
     )
-    await socket.receive_json(timeout=10)
+    await socket.receive_json(timeout=30)
     await stack.mock.settle()
     signed_in = await stack.session(visitor_token(), bearer=anonymous["session_token"])
     again, answer = await configured(stack, signed_in)

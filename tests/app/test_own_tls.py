@@ -103,7 +103,7 @@ async def test_it_is_told_after_each_change(tmp_path: Path) -> None:
     turns.release()
     write_pair(tmp_path, "two")
     turns.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await told.wait()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
@@ -129,7 +129,7 @@ async def test_handshakes_after_the_change_show_the_new_certificate(tmp_path: Pa
             port = int(run.url.rpartition(":")[2])
             assert await name_at(port) == "one"
             write_pair(tmp_path, "two")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while await name_at(port) != "two":
                     await asyncio.sleep(0)
             if shared:  # who speaks no TLS gets no answer, and takes nobody along

@@ -89,7 +89,7 @@ async def test_a_rotated_file_is_in_force_and_on_record_without_a_restart(tmp_pa
             assert client is not None
             mock.world.rotate_secret(client, "another-secret-of-the-closer")
             place.write_text("another-secret-of-the-closer")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await changed.wait()
             old = gateway.compiled.fingerprints["orgs.acme.clients.closer.secret"]
             assert await reload(gateway, lambda: compiled(flags), time.time)

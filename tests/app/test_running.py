@@ -75,7 +75,7 @@ async def test_a_signal_ends_the_service_cleanly(tmp_path: Path, number: signal.
         os.kill(os.getpid(), signal.SIGUSR2)  # there are no workers to replace: nothing happens
         os.kill(os.getpid(), number)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await serve(compiled(flags), Surroundings(tmp_path), lambda: compiled(flags), ready)
     assert seen[0].gateway.front is not None
     assert seen[0].gateway.front.draining
@@ -100,7 +100,7 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
         await read_again.wait()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await serve(compiled(flags), Surroundings(tmp_path), recompile, ready)
     assert read_again.is_set()
 

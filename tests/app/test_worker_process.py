@@ -108,5 +108,5 @@ async def test_one_that_is_not_ready_in_time_is_given_up(place: Place, monkeypat
     monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     with pytest.raises(WorkerFailed, match="said nothing for 0 s"):
         await WorkerProcess.start(place.handover(loaded()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await gone(started[0])

@@ -21,7 +21,7 @@ import aiohttp
 import orjson
 
 FIREFOX = "/usr/bin/firefox-esr"
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 VIEWPORT = {"width": 1100, "height": 760}  # as in Chromium: the shop's own button is not below the open panel
 PREFERENCES = """user_pref("services.settings.server", "data:,none");
 user_pref("app.normandy.enabled", false);
@@ -197,7 +197,7 @@ async def _address(lines: asyncio.StreamReader) -> str:
 async def _end(process: Process) -> None:
     """The process and what it started, which are a group of their own."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 
 Frame = dict[str, Any]
-ANSWER_S = 10.0
+ANSWER_S = 30.0
 FILE = b"%PDF-1.7 a small file"
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from tests.journeys.stage import Stage
 
-ANSWER_S = 15.0
+ANSWER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def pass_time(stage: Stage, seconds: float) -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what only the other side shows; bounded."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.02)
 

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.mock.server import MockSettings, running_mock
 from tests.login_stack import PARTY_ID, PARTY_SECRET, REDIRECT, visitor_token
+from tests.patience import within
 from tests.stack import DEPLOYMENT, PAGE, Stack, basic, compiled, mock_flags, running_stack
 from tests.store.conftest import RedisServer
 
@@ -72,7 +73,7 @@ async def test_ending_a_session_closes_its_socket_on_the_other_node_within_a_sec
     async with two.client.ws_connect(url, origin=PAGE, protocols=("gateway.v1", f"ticket.{ticket}")) as socket:
         async with one.call("DELETE", "/session", bearer=session["session_token"]) as answer:
             assert answer.status == 204
-        async with asyncio.timeout(1):
+        async with within(1):
             told = await socket.receive()
         assert (told.type, told.data) == (aiohttp.WSMsgType.CLOSE, 1008)
     async with two.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
@@ -91,7 +92,7 @@ async def test_a_ticket_that_comes_twice_closes_the_socket_that_it_opened_on_the
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await one.client.ws_connect(one.base + path, origin=PAGE, protocols=offer)
         assert refused.value.status == 403
-        async with asyncio.timeout(1):
+        async with within(1):
             told = await socket.receive()
         assert (told.type, told.data, told.extra) == (aiohttp.WSMsgType.CLOSE, 1008, "ticket.invalid")
     async with two.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
@@ -104,7 +105,7 @@ async def test_ending_a_guest_on_one_node_ends_it_on_the_other_within_a_second(n
     ended = asyncio.Event()
     two.gateway.guestbook.on_end(lambda end: ended.set())
     await one.gateway.guestbook.end_guest(session["guest"]["id"])
-    async with asyncio.timeout(1):
+    async with within(1):
         await ended.wait()
     async with two.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
         assert (await answer.json())["code"] == "session.invalid"

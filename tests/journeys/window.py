@@ -66,7 +66,7 @@ class Window:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something is true of what the console said."""
-        async with asyncio.timeout(15), self._said:
+        async with asyncio.timeout(30), self._said:
             await self._said.wait_for(holds)
 
     async def open_chat(self, url: str) -> None:

@@ -40,14 +40,14 @@ class Guest:
         """Return the next frame, whatever it is."""
         if self.pushed:
             return self.pushed.pop(0)
-        frame: Json = await self.socket.receive_json(timeout=5)
+        frame: Json = await self.socket.receive_json(timeout=30)
         return frame
 
     async def ask(self, action: str, **members: Any) -> Json:
         """Send one frame and return the answer with its tracing id; what is pushed meanwhile is kept."""
         tracing_id = await self.send(action, **members)
         while True:
-            frame: Json = await self.socket.receive_json(timeout=5)
+            frame: Json = await self.socket.receive_json(timeout=30)
             if frame.get("tracingId") == tracing_id:
                 return frame
             self.pushed.append(frame)

@@ -61,6 +61,6 @@ async def test_a_channel_has_topics_and_a_socket(
     async with http.get(f"{base}/nobody/subscriptions", headers=headers) as answer:
         assert answer.status == 404
     async with http.ws_connect(channel["connectUri"]) as socket:
-        assert (await socket.receive_json(timeout=5))["topicName"] == "channel.metadata"
+        assert (await socket.receive_json(timeout=30))["topicName"] == "channel.metadata"
         await socket.send_json({"message": "ping"})
-        assert (await socket.receive_json(timeout=5))["eventBody"] == {"message": "pong"}
+        assert (await socket.receive_json(timeout=30))["eventBody"] == {"message": "pong"}

@@ -25,10 +25,10 @@ async def test_it_says_what_it_is_and_ends_cleanly_on_a_signal(number: signal.Si
         sys.executable, "-c", START, *PORTS, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    first = await asyncio.wait_for(process.stdout.readline(), 20)
+    first = await asyncio.wait_for(process.stdout.readline(), 30)
     assert first.startswith(b"login         http://127.0.0.1:")
     process.send_signal(number)
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
     assert b"this is NOT Genesys Cloud" in err
     assert b"client        closer c0ffee00-0000-4000-8000-000000000002" in out

@@ -21,9 +21,9 @@ async def test_a_subscribed_channel_hears_the_end_of_its_conversation_only(
     async with http.put(f"{base}/{channel['id']}/subscriptions", json=[{"id": topic}], headers=headers):
         pass
     async with http.ws_connect(channel["connectUri"]) as socket:
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=30)
         await conversations.end(mock.world, first, "agent")
         await conversations.end(mock.world, second, "agent")
-        event = await socket.receive_json(timeout=5)
+        event = await socket.receive_json(timeout=30)
     assert (event["topicName"], event["eventBody"]["conversationId"]) == (topic, second.id)
     await conversations.end(mock.world, second, "agent")

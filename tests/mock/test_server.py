@@ -46,7 +46,7 @@ async def test_open_guest_sockets_are_closed_with_1001_at_the_end() -> None:
         async with running_mock(MockSettings.free_ports(), world) as mock:
             url = f"{mock.endpoints.webmessaging}/v1?deploymentId={deployment}"
             socket = await http.ws_connect(url, origin="http://localhost")
-            reading = asyncio.create_task(socket.receive(timeout=5))
+            reading = asyncio.create_task(socket.receive(timeout=30))
         await reading
         assert socket.close_code == 1001
         await socket.close()

@@ -41,7 +41,7 @@ async def raw(stack: Stack, lines: list[str]) -> bytes:
     ending = [] if any(line.lower().startswith("connection:") for line in lines) else ["Connection: close"]
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write("\r\n".join([*own, *lines, *ending, "", ""]).encode("latin-1"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     writer.close()
     return answer

@@ -97,7 +97,7 @@ def target_of(victims: list[str], chance: random.Random) -> str:
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
     """Send bytes as they are; the status of the answer, whose connection is then closed by us."""
     writer.write(request)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         line = await reader.readline()
     writer.close()
     return int(line.split(b" ")[1]) if line else 0

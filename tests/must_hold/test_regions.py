@@ -101,7 +101,7 @@ async def test_a_declared_failover_carries_reads_and_is_on_record(tmp_path: Path
     async with two_regions(tmp_path, **flags) as (run, ireland, tokyo):
         assert (await read(run, "shop"))[0] == 200
         assert (waits(ireland), waits(tokyo)) == (0, 1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (told := [r for r in run.gateway.audit.tail(100) if r["event.action"] == "proxy.allowed"]):
                 await asyncio.sleep(0)
         assert told[0]["gateway.region"] == "ap-northeast-1"

@@ -22,7 +22,7 @@ FLAGS = [
     "--no-first-run",
 ]
 NONCE = "c2hvcA"
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Console:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something is true of what was said."""
-        async with asyncio.timeout(15), self.said:
+        async with asyncio.timeout(30), self.said:
             await self.said.wait_for(holds)
 
 
@@ -137,7 +137,7 @@ class Visit:
 
     async def run(self, script: str) -> Any:
         """Run statements in the page; `return` gives the value."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             return await self.page.evaluate(f"async () => {{ {script} }}")
 
 

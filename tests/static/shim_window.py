@@ -120,7 +120,7 @@ class Seen:
             "(wanted) => { const now = look(); return Object.keys(wanted).every((key) => now[key] === wanted[key]); }"
         )
         try:
-            await self.visit.page.wait_for_function(script, arg=wanted, timeout=8_000)
+            await self.visit.page.wait_for_function(script, arg=wanted, timeout=30_000)
         except Exception as exc:
             raise AssertionError(f"wanted {wanted}, seen {await self.visit.run('return look();')}") from exc
 
@@ -131,7 +131,7 @@ class Seen:
             " return JSON.stringify(wanted) === JSON.stringify(got); }"
         )
         try:
-            await self.visit.page.wait_for_function(script, arg=wanted, timeout=8_000)
+            await self.visit.page.wait_for_function(script, arg=wanted, timeout=30_000)
         except Exception as exc:
             raise AssertionError(f"wanted {wanted}, got {await self.visit.run('return out;')}") from exc
 

@@ -58,7 +58,7 @@ async def test_ending_a_session_tells_the_listeners(store: Store, clock: Hand) -
     store.subscribe(heard.put_nowait)
     await store.put_session("s1", b"one", 60)
     await store.end_session("s1", 60)
-    revocation = await asyncio.wait_for(heard.get(), 2)
+    revocation = await asyncio.wait_for(heard.get(), 30)
     assert (revocation.subject, revocation.at, revocation.until) == ("session:s1", clock.now, clock.now + 60)
     assert await store.revoked_at(["session:s1", "session:s2"]) == (clock.now, None)
 

@@ -11,6 +11,7 @@ from gateway.store.base import Revocation
 from gateway.store.redis import RedisStore
 from gateway.store.redis_client import make_client
 from gateway.store.redis_feed import RevocationFeed
+from tests.patience import within
 
 
 class Server(Protocol):
@@ -36,7 +37,7 @@ async def heard_by(server: Server, subjects: list[str], before: list[str]) -> li
         assert await feed.is_following(2)
         for subject in subjects:
             await writer.revoke(subject, 60)
-        return [(await asyncio.wait_for(heard.get(), 2)).subject for _ in subjects]
+        return [(await asyncio.wait_for(heard.get(), 30)).subject for _ in subjects]
     finally:
         await feed.close()
         await client.aclose()
@@ -58,13 +59,13 @@ async def test_what_came_while_the_connection_was_lost_is_heard_later(own_redis:
     feed.start()
     assert await feed.is_following(2)
     await writer.revoke("session:first", 60)
-    assert (await asyncio.wait_for(heard.get(), 2)).subject == "session:first"
+    assert (await asyncio.wait_for(heard.get(), 30)).subject == "session:first"
     with redis.Redis(port=own_redis.port) as killer:
         killer.client_kill_filter(_type="normal", skipme=True)
     await writer.close()
     writer = RedisStore(own_redis.url, lambda: 5.0, timeout_s=2.0)
     await writer.revoke("session:meanwhile", 60)
-    assert (await asyncio.wait_for(heard.get(), 3)).subject == "session:meanwhile"
+    assert (await asyncio.wait_for(heard.get(), 30)).subject == "session:meanwhile"
     await feed.close()
     await client.aclose()
     await writer.close()
@@ -87,5 +88,6 @@ async def test_without_a_store_it_says_that_it_does_not_follow_and_closes_at_onc
     feed = RevocationFeed(client, "gateway:revocations:stream")
     feed.start()
     assert not await feed.is_following(0.1)
-    await asyncio.wait_for(feed.close(), 1)
+    async with within(1):
+        await feed.close()
     await client.aclose()

@@ -108,7 +108,7 @@ async def socket(stack: Stack, text: str = "hello") -> None:
                 pass
         except aiohttp.WSServerHandshakeError:
             continue
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while stack.gateway.metrics.websocket_connections.child().value:
             await asyncio.sleep(0.01)
 
@@ -132,7 +132,7 @@ async def everything(stack: Stack, flags: Mapping[str, object] | None = None) ->
     await backend(stack)
     await socket(stack)
     await administration(stack, flags or {})
-    async with asyncio.timeout(10):  # the writer looks at the disk once a second
+    async with asyncio.timeout(30):  # the writer looks at the disk once a second
         while not stack.gateway.metrics.audit_disk_free.child().value:
             await asyncio.sleep(0.05)
 

@@ -42,7 +42,8 @@ DEPLOYMENT = "5f0c1d6e-0000-4000-8000-0123456789ab"
 ORIGIN = "https://shop.example"
 TOKEN = "7b1c7f0e-1111-4222-8333-444455556666"
 SHOP = SiteBook("shop", "acme", SessionRules(), anonymous=True)
-WAIT_S = 5.0
+WAIT_S = 30.0
+BACKLOG = 1_024  # more than any test opens at once
 
 
 class Wire:
@@ -211,17 +212,19 @@ class Stage:
     @asynccontextmanager
     async def running(self, socket_rules: SocketRules | None = None) -> AsyncIterator[Stage]:
         """Start Genesys and the gateway on free ports; end with nothing left open."""
-        genesys = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        genesys = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=BACKLOG)
         url = f"ws://127.0.0.1:{genesys.sockets[0].getsockname()[1]}"
         site = SocketSite(url, socket_rules or SocketRules(DEPLOYMENT))
         self.settings = SocketSettings({"shop": site}, self._caps, self._bounds)
-        dialer = SocketDialer(os.urandom, timeout_s=2.0, settings=LegSettings(attempt_delay_s=1.0))
+        dialer = SocketDialer(
+            os.urandom, timeout_s=WAIT_S, settings=LegSettings(connect_timeout_s=WAIT_S, attempt_delay_s=WAIT_S)
+        )
         self.relay = SocketRelay(
             self.settings, self.book, self.store, dialer, self.observer, self.clock,
             entropy=os.urandom, login=self._login, sessions=self.sessions, jitter=lambda: 0.0,
         )  # fmt: skip
         handler = web.Server(self._handle, access_log=None)
-        server = await asyncio.get_running_loop().create_server(handler, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(handler, "127.0.0.1", 0, backlog=BACKLOG)
         self.port = server.sockets[0].getsockname()[1]
         self.connections_left = lambda: len(handler.connections)
         try:

@@ -87,7 +87,7 @@ async def test_connection_handed_to_one_who_leaves_in_that_instant_goes_to_the_n
     await asyncio.sleep(0)
     connection.data_received(OK + b"Content-Length: 0\r\n\r\n")  # hands it to the second
     second.cancel()
-    assert await asyncio.wait_for(third, 5) is connection
+    assert await asyncio.wait_for(third, 30) is connection
     assert (await exchange).status == 200
     assert second.cancelled()
     connection.connection_lost(None)

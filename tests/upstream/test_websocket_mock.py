@@ -24,7 +24,7 @@ async def knock_at_mock(on: Stage, base_url: str, origin: str) -> Visitor:
 
 async def hear_class(visitor: Visitor, wanted: str) -> dict[str, object]:
     """The next frame of this class; others are passed over."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             frame = await visitor.hear_json()
             if frame.get("class") == wanted:

@@ -108,7 +108,7 @@ class RunningFront:
         """Send bytes as they are; everything that comes back until the connection closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             answer = await reader.read()
         writer.close()
         await writer.wait_closed()

@@ -13,7 +13,7 @@ Start = Callable[..., Awaitable[RunningFront]]
 
 async def connected(front: RunningFront, count: int = 1) -> list[GatewayConnection]:
     """The server's side of the connections, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(front.server.connections) != count:
             await asyncio.sleep(0)
     return [c for c in front.server.connections if isinstance(c, GatewayConnection)]

@@ -70,7 +70,7 @@ async def test_events_tell_the_state_again_and_again(make: Make) -> None:
     async with (await make()).get("/console/events") as answer:
         assert answer.content_type == "text/event-stream"
         seen: list[int] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(seen) < 3:
                 line = await answer.content.readline()
                 if line.startswith(b"data: "):

@@ -51,7 +51,7 @@ async def test_a_conversation_that_a_guest_began_on_its_socket_is_its_own(stack:
             "onMessage",
             message={"type": "Text", "text": "mine", "channel": {"metadata": {"customAttributes": claimed}}},
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not stack.mock.world.conversations:
                 await guest.receive()
     (conversation,) = stack.mock.world.conversations.values()

@@ -46,7 +46,7 @@ async def test_a_ticket_opens_one_socket_and_the_sub_protocol_is_confirmed(stack
     async with stack.client.ws_connect(url, protocols=offered, headers={"Origin": PAGE}) as socket:
         assert socket.protocol == "gateway.v1"
         await socket.send_json(CONFIGURE)
-        answer = await socket.receive_json(timeout=5)
+        answer = await socket.receive_json(timeout=30)
         assert answer["class"] == "SessionResponse"
     assert await refused(stack, f"?deploymentId={DEPLOYMENT}", protocols=offered) == (403, "ticket.invalid")
 
@@ -55,9 +55,9 @@ async def test_the_socket_is_on_record_at_both_ends(stack: Stack) -> None:
     url = f"{stack.url}/v1?deploymentId={DEPLOYMENT}"
     async with stack.client.ws_connect(url, headers={"Origin": PAGE}) as socket:
         await socket.send_json(CONFIGURE)
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=30)
         assert stack.gateway.metrics.websocket_connections.child().value == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "ws.closed" not in await stack.actions():
             await asyncio.sleep(0)
     found = {r["event.action"]: r for r in await stack.records()}
@@ -134,9 +134,9 @@ async def test_a_frame_that_may_not_pass_is_answered_counted_and_recorded(stack:
     url = f"{stack.url}/v1?deploymentId={DEPLOYMENT}"
     async with stack.client.ws_connect(url, headers={"Origin": PAGE}) as socket:
         await socket.send_json(CONFIGURE)
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=30)
         await socket.send_str(frame)
-        answer = await socket.receive(timeout=5)
+        answer = await socket.receive(timeout=30)
         assert answer.type is aiohttp.WSMsgType.TEXT
         assert code in answer.data
     assert stack.gateway.metrics.refusals.child(code).value == 1

@@ -42,7 +42,7 @@ async def store(tmp_path: Path) -> AsyncIterator[StoreAnchor]:
         [binary, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"],
         stdout=subprocess.DEVNULL,
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not path.exists():
             await asyncio.sleep(0.005)
     client = redis_client.Redis(unix_socket_path=str(path))

@@ -72,7 +72,7 @@ def denied(client: str = "198.51.100.1", reason: str = "origin.not_allowed") -> 
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.001)
 

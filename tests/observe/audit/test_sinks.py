@@ -69,7 +69,7 @@ async def test_syslog_over_tls_gets_framed_messages(tmp_path: Path) -> None:
     await log.open()
     assert log.try_use(use(1))
     await log.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
     server.close()
     await server.wait_closed()
