@@ -4,8 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Three processes keep two cores busy: many tests wait for a browser, a server or a disk. A file stays in one process.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
+# A file stays in one process. Two of them keep two cores busy, and leave room for the browser and the servers.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := .cache/node/installed
@@ -51,7 +51,7 @@ types: $(DEV_STAMP)
 
 unit: $(DEV_STAMP)
 	$(PYTEST) tests/policy --cov=gateway.policy --cov-report=term-missing:skip-covered --cov-fail-under=100
-	$(PYTEST) --ignore=tests/policy
+	$(PYTEST) --ignore=tests/policy -o cache_dir=.pytest_cache/whole --cache-clear || $(BIN)/python -m tests.alone $$?
 
 coverage: $(DEV_STAMP) system $(NODE_STAMP) ## branch coverage of everything, by the whole suite
 	$(PYTEST) --cov --cov-report=term:skip-covered
