@@ -295,7 +295,8 @@ class SocketRelay:
         task.add_done_callback(self._stepped)
 
     def ended(self, pair: Pair) -> None:
-        """Take a pair out of the books."""
+        """Take a pair out of the books: nothing of ours holds it any more."""
+        self._agenda.forget(pair)
         opening = pair.opening
         self._seats.give_back(opening.site, self._pairs.pop(pair))
         session = opening.session

@@ -366,6 +366,7 @@ async def test_a_thousand_idle_sockets_come_and_go_and_leave_nothing() -> None:
                 await on.observer.ending()
         assert on.relay.open_sockets == 0
         assert (on.relay._pairs, on.relay._of_session, on.relay._tasks) == ({}, {}, set())
+        assert len(on.relay._agenda) == 0  # else each closed socket would stay in memory until its next ping
         for _ in range(100):
             if descriptors() <= files:
                 break
