@@ -51,7 +51,8 @@ PASSED_ANSWER_HEADERS: Final = frozenset(
 """Answer headers that pass. All else stops here: cookies, server names, upstream's CORS and transport policy, Location
 (which may hold a presigned address), hop-by-hop headers and framing."""
 MAX_HEADER_CHARS: Final = 4096
-USER_AGENT: Final = "web-messaging-gateway"
+CONDITIONAL_HEADERS: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+OUR_LINES: Final = b"accept-encoding: identity\r\nuser-agent: web-messaging-gateway\r\n"
 # Spelled out rather than with IGNORECASE, which makes the search five times as slow.
 _TOKEN_SHAPED: Final = re.compile(
     r"[Bb][Ee][Aa][Rr][Ee][Rr][ \t]+\S|[Bb][Aa][Ss][Ii][Cc][ \t]+\S"
@@ -69,20 +70,26 @@ _request_keys: dict[str, str] = {}
 _answer_keys: dict[str, str] = {}
 
 
-def upstream_request_headers(
-    inbound: Iterable[tuple[str, str]],
-    *,
-    bearer: str | None,
-    origin: str | None,
-    request_id: str,
-    content_type: str | None = None,
-    traceparent: str | None = None,
-) -> Headers:
-    """The headers of a call to Genesys, without Host and Content-Length: what passes of the caller's, then ours.
+@dataclass(frozen=True, slots=True, repr=False)
+class PassedHeaders:
+    """What of a caller's headers goes on to Genesys, judged once and written as lines, each ended by CRLF.
 
-    `content_type` replaces the caller's where the route sends its own body. Answers are asked for unencoded, so that
-    they can be searched for our own credentials before they pass. Raises Refusal(HEADER_INVALID) for a listed header
-    that stands twice or holds anything but printable ASCII.
+    It hangs on the caller's header block alone: equal blocks may share it.
+    """
+
+    lines: bytes
+    lines_without_type: bytes
+    """The same for a route that sends its own body, and so its own Content-Type."""
+    varying: tuple[str, str]
+    """Accept and Accept-Language, empty where absent: what answers to one target differ by."""
+    is_conditional: bool
+    """Does it hold a precondition? Such a call is never answered from what is kept."""
+
+
+def passed_headers(inbound: Iterable[tuple[str, str]]) -> PassedHeaders:
+    """What passes of the headers that came. What the connection nominates does not, except Content-Type.
+
+    Raises Refusal(HEADER_INVALID) for a listed header that stands twice, or holds anything but printable ASCII.
     """
     passed: dict[str, str] = {}
     nominated: frozenset[str] = frozenset()
@@ -101,17 +108,49 @@ def upstream_request_headers(
     for name in nominated & passed.keys():
         if name != "content-type":
             del passed[name]
-    ours = {"accept-encoding": "identity", "user-agent": USER_AGENT, "x-request-id": request_id}
-    if bearer:
-        ours["authorization"] = f"Bearer {bearer}"
-    if content_type is not None:
-        ours["content-type"] = content_type
+    content_type = passed.pop("content-type", None)
+    without_type = "".join([f"{name}: {value}\r\n" for name, value in passed.items()]).encode("ascii")
+    return PassedHeaders(
+        lines=without_type if content_type is None else without_type + own_line("content-type", content_type),
+        lines_without_type=without_type,
+        varying=(passed.get("accept", ""), passed.get("accept-language", "")),
+        is_conditional=not CONDITIONAL_HEADERS.isdisjoint(passed),
+    )
+
+
+def request_lines(
+    passed: PassedHeaders,
+    *,
+    authorization: bytes,
+    request_id: str,
+    origin: str | None = None,
+    content_type: str | None = None,
+    traceparent: str | None = None,
+) -> bytes:
+    """The header lines of a call to Genesys, without Host and framing: what passes of the caller's, and ours.
+
+    `authorization`: its line, or nothing. `content_type` replaces the caller's where the route sends its own body.
+    Answers are asked for unencoded, so that they can be searched for our own credentials before they pass. Raises
+    ValueError for a value of ours that is not printable ASCII.
+    """
+    lines = b"%b%b%b%b" % (
+        passed.lines if content_type is None else passed.lines_without_type + own_line("content-type", content_type),
+        OUR_LINES,
+        authorization,
+        own_line("x-request-id", request_id),
+    )
     if origin:
-        ours["origin"] = origin
+        lines += own_line("origin", origin)
     if traceparent:
-        ours["traceparent"] = traceparent
-    passed.update(ours)  # what is ours replaces
-    return list(passed.items())
+        lines += own_line("traceparent", traceparent)
+    return lines
+
+
+def own_line(name: str, value: str) -> bytes:
+    """A header line that the gateway sets. Raises ValueError, without the value, unless it is printable ASCII."""
+    if not _is_printable(value):
+        raise ValueError(f"{name}: not printable ASCII")
+    return f"{name}: {value}\r\n".encode("ascii")
 
 
 def answer_headers(upstream: Iterable[tuple[str, str]], secrets: Sequence[str] = ()) -> Headers:

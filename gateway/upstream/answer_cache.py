@@ -18,7 +18,8 @@ class KeptAnswer:
     """A whole answer, filtered as it was for its first caller."""
 
     status: int
-    headers: tuple[tuple[str, str], ...]
+    lines: bytes
+    has_cache_control: bool
     body: bytes
 
 

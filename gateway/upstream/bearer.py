@@ -9,6 +9,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from gateway.policy.injection import own_line
+
 _PURPOSE: Final = b"gateway/secret-version/1\0"
 
 
@@ -61,16 +63,36 @@ class ClientCredentials:
         return (self.secret,) if self.previous_secret is None else (self.secret, self.previous_secret)
 
 
+class Credential:
+    """What one call goes with: its `authorization` line, and the bytes that no answer may bring back. Hides itself."""
+
+    __slots__ = ("line", "secret")
+
+    def __init__(self, token: str) -> None:
+        """Raises ValueError unless the token is printable ASCII."""
+        self.line = own_line("authorization", f"Bearer {token}")
+        self.secret = token.encode("ascii")
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "<Credential>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise TypeError("a credential is not serialised")
+
+
 class Bearer:
     """A Genesys access token. Hides itself; `reveal` is called where the request is written, and nowhere else.
 
     `reference`: what records call it; by it a leaked token is found again.
     """
 
-    __slots__ = ("__value", "fingerprint", "key", "reference")
+    __slots__ = ("__credential", "__value", "fingerprint", "key", "reference")
 
     def __init__(self, value: str, key: TokenKey, reference: str | None = None) -> None:
         self.__value = value
+        self.__credential: Credential | None = None
         self.key = key
         self.fingerprint = fingerprint(value)
         self.reference = self.fingerprint if reference is None else reference
@@ -78,6 +100,13 @@ class Bearer:
     def reveal(self) -> str:
         """The token itself."""
         return self.__value
+
+    def credential(self) -> Credential:
+        """The token as calls go with it, made once. Raises ValueError unless it is printable ASCII."""
+        found = self.__credential
+        if found is None:
+            found = self.__credential = Credential(self.__value)
+        return found
 
     def __repr__(self) -> str:
         """Which one, not what."""

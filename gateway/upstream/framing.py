@@ -51,22 +51,30 @@ class BodyPlan(NamedTuple):
     keep_alive: bool
 
 
-def write_head(method: str, target: bytes, host: bytes, headers: Sequence[Header], framing: bytes) -> bytes:
-    """Return the request head as bytes; `framing` is the leg's own framing lines, each ended by CRLF.
+def write_head(method: str, target: bytes, host: bytes, lines: bytes, framing: bytes) -> bytes:
+    """Return the request head as bytes: `lines` are those of `lines_of` or of the policy, `framing` the leg's own.
 
-    Raises ValueError for anything that could start a second line, a second request, or a second opinion on framing.
+    Raises ValueError for anything that could start a second request.
     """
     if method not in _METHODS:
         raise ValueError("method is not one that may be sent")
     if _TARGET.fullmatch(target) is None:
         raise ValueError("target is not in origin form")
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method.encode(), target, host, lines, framing)
+
+
+def lines_of(headers: Sequence[Header]) -> bytes:
+    """Header fields as lines, each ended by CRLF.
+
+    Raises ValueError for anything that could start a second line, or a second opinion on framing.
+    """
     for name, _ in headers:
         if name not in _known_names:
             _learn(name)
-    lines = b"\r\n".join([*map(b": ".join, headers), framing])
-    if lines.translate(None, _PLAIN) != b"\r\n" * (len(headers) + framing.count(b"\n")):
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if lines.translate(None, _PLAIN) != b"\r\n" * len(headers):
         raise ValueError("a header value holds a control character")  # beyond the ends of our own lines
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method.encode(), target, host, lines)
+    return lines
 
 
 def _learn(name: bytes) -> None:

@@ -18,7 +18,7 @@ from gateway.upstream.breaker import Admission, Breaker
 from gateway.upstream.budget import RetryBudget
 from gateway.upstream.dial import Dialler, default_tls
 from gateway.upstream.faults import UPSTREAM_IS_ILL, FaultKind, UpstreamFault
-from gateway.upstream.framing import Header, write_head
+from gateway.upstream.framing import Header, lines_of, write_head
 from gateway.upstream.pool import Pool
 from gateway.upstream.settings import LegObserver, LegSettings, LegStats, Unheard
 
@@ -88,8 +88,27 @@ class HttpLeg:
         body_length: int | None = None,
         may_retry: bool = True,
     ) -> Answer:
+        """The same as `send`, with header fields that nobody has judged. Raises ValueError for what must not go out."""
+        return await self.send(
+            method, raw_target, lines_of(headers), body,
+            deadline=deadline, idempotent=idempotent, body_length=body_length, may_retry=may_retry,
+        )  # fmt: skip
+
+    async def send(
+        self,
+        method: str,
+        raw_target: bytes,
+        lines: bytes,
+        body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        deadline: float,
+        idempotent: bool,
+        body_length: int | None = None,
+        may_retry: bool = True,
+    ) -> Answer:
         """Send a request and return its answer once the final head is there; the body is read from the answer.
 
+        `lines`: judged header lines, each ended by CRLF (`framing.lines_of`, `policy.injection.request_lines`).
         `deadline` is in the loop's time and covers the body of the answer too. A streamed body goes out with
         `Content-Length: body_length`, or chunked where that is None. It is sent once more only where that is safe
         (`is_safe_to_retry`), and not at all without `may_retry`. Raises UpstreamFault, or ValueError for a head that
@@ -98,7 +117,7 @@ class HttpLeg:
         pool, loop = self._pool, self._loop
         if pool is None or loop is None:
             pool, loop = self._bind()
-        head = write_head(method, raw_target, self._host, headers, self._framing(method, body, body_length))
+        head = write_head(method, raw_target, self._host, lines, self._framing(method, body, body_length))
         started = loop.time()
         breaker = self._breaker
         admission = Admission.PASS if breaker is None else self._admit(breaker, started)

@@ -7,21 +7,20 @@ only a Permit opens it, redirects are not followed, and nothing that Genesys hol
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.errors import TOKEN_UNAVAILABLE, Refusal
 from gateway.policy.decision import Guest, Permit
-from gateway.policy.injection import answer_headers, upstream_request_headers
+from gateway.policy.injection import PassedHeaders, answer_headers, request_lines
 from gateway.policy.leaks import masked
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
 from gateway.upstream.answer_cache import AnswerCache, CacheKey, KeptAnswer
-from gateway.upstream.bearer import Bearer
+from gateway.upstream.bearer import Bearer, Credential
 from gateway.upstream.credential_guard import CredentialInBody, guarded, masked_stream
 from gateway.upstream.faults import FaultKind, UpstreamFault
-from gateway.upstream.framing import Header
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.quota import QuotaGovernor
 from gateway.upstream.rest_answer import (
@@ -44,23 +43,22 @@ FILTERED_BYTES: Final = 4_194_304
 JSON: Final = "application/json"
 BEARER_AT_FAULT: Final = frozenset({"authentication.required", "bad.credentials", "credentials.expired"})
 """Codes of a 401 that another token may mend (reference: codes common to all operations)."""
-VARYING: Final = ("accept", "accept-language")
-CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 
 Refuge = tuple[str, str]
 """Another organisation and its region."""
-InboundHeaders = Iterable[tuple[str, str]]
 
 
 @dataclass(slots=True)
 class RelayAnswer:
-    """What goes back to the caller: filtered headers, and a body that is whole or comes as a stream.
+    """What goes back to the caller: lines of filtered headers, and a body that is whole or comes as a stream.
 
     `upstream_s`: seconds that were spent waiting for Genesys. `correlation_id`: Genesys' own id of the call.
     """
 
     status: int
-    headers: list[tuple[str, str]]
+    lines: bytes
+    """Header lines, names in lower case, each ended by CRLF."""
+    has_cache_control: bool
     body: bytes | None = field(repr=False)
     upstream_s: float = 0.0
     correlation_id: str | None = None
@@ -70,6 +68,12 @@ class RelayAnswer:
     """The region that answered in the place of the organisation's own."""
     _answer: Answer | None = field(default=None, repr=False)
     _secrets: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The header lines as names and values."""
+        pairs = [line.split(": ", 1) for line in self.lines.decode("ascii").split("\r\n")[:-1]]
+        return [(name, value) for name, value in pairs]
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body. Raises UpstreamFault when it breaks off: what was passed on is then to be cut, not ended."""
@@ -98,7 +102,7 @@ class _Call:
     org: str
     permit: Permit
     leg: HttpLeg
-    inbound: tuple[tuple[str, str], ...]
+    passed: PassedHeaders
     body: bytes
     request_id: str
     traceparent: str | None
@@ -141,7 +145,7 @@ class RestRelay:
         self,
         permit: Permit,
         *,
-        inbound: InboundHeaders,
+        passed: PassedHeaders,
         body: bytes,
         request_id: str,
         traceparent: str | None = None,
@@ -152,18 +156,17 @@ class RestRelay:
 
         `guest_jwt` is the guest's own Genesys JWT, for routes of auth `webmessaging-jwt`. `injected` hears the
         reference of each client's token before it is sent, so that each has its receipt. Raises Refusal:
-        TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, HEADER_INVALID.
+        TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY.
         """
         route = permit.route
-        headers = tuple(inbound)
-        key = self._cache_key(permit, headers) if route.cache_s > 0 else None
+        key = self._cache_key(permit, passed) if route.cache_s > 0 else None
         if key is not None and (kept := self._cache.get(key)) is not None:
-            return RelayAnswer(kept.status, list(kept.headers), kept.body, from_cache=True)
+            return RelayAnswer(kept.status, kept.lines, kept.has_cache_control, kept.body, from_cache=True)
         call = _Call(
             org=permit.org,
             permit=permit,
             leg=self._leg_of(permit.org),
-            inbound=headers,
+            passed=passed,
             body=body if route.body_template is None else route.body_template,
             request_id=request_id,
             traceparent=traceparent,
@@ -178,7 +181,8 @@ class RestRelay:
         except UpstreamFault as fault:
             raise fault.refusal() from fault
         if key is not None and answer.status == 200 and answer.body is not None and answer.moved_to is None:
-            self._cache.put(key, KeptAnswer(answer.status, tuple(answer.headers), answer.body), route.cache_s)
+            kept = KeptAnswer(answer.status, answer.lines, answer.has_cache_control, answer.body)
+            self._cache.put(key, kept, route.cache_s)
         return answer
 
     def forget_answers(self) -> None:
@@ -189,8 +193,9 @@ class RestRelay:
         """Call with the guest's own Genesys JWT, or with nothing where the operation asks for nothing."""
         if (call.route.auth == "webmessaging-jwt") != (guest_jwt is not None):
             raise ValueError(f"route {call.route.name}: a guest JWT is given exactly where the route asks for it")
-        answer, waited_s = await self._send(call, guest_jwt)
-        return await self._finish(call, answer, waited_s, guest_jwt)
+        credential = None if guest_jwt is None else Credential(guest_jwt)
+        answer, waited_s = await self._send(call, credential)
+        return await self._finish(call, answer, waited_s, credential)
 
     async def _as_declared(self, call: _Call) -> RelayAnswer:
         """Call the organisation of the permit; a read that could not reach it goes where the configuration says."""
@@ -216,17 +221,17 @@ class RestRelay:
             is_guest = isinstance(permit.caller, Guest)
             call.slot = self._quota.take(call.org, call.route.client, permit.site, is_guest=is_guest)
         bearer = await self._bearer(call)
-        credential = bearer.reveal()
+        credential = bearer.credential()
         answer, waited_s = await self._send(call, credential)
         if answer.status != 401:
             return await self._finish(call, answer, waited_s, credential)
         code, context_id = await read_refusal(answer)
         if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
             bearer = await self._bearer(call)
-            answer, again_s = await self._send(call, bearer.reveal())
+            answer, again_s = await self._send(call, bearer.credential())
             waited_s += again_s
             if answer.status != 401:
-                return await self._finish(call, answer, waited_s, bearer.reveal())
+                return await self._finish(call, answer, waited_s, bearer.credential())
             code, context_id = await read_refusal(answer)
         told = f"Genesys refused the credential of client {call.route.client}: {code or 'no code'}"
         raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
@@ -239,24 +244,23 @@ class RestRelay:
         call.injected(bearer.reference)
         return bearer
 
-    async def _send(self, call: _Call, credential: str | None) -> tuple[Answer, float]:
+    async def _send(self, call: _Call, credential: Credential | None) -> tuple[Answer, float]:
         """Send the call (http.py repeats it where nothing can happen twice); returns its head, and seconds waited."""
         permit, route = call.permit, call.route
-        headers = upstream_request_headers(
-            call.inbound,
-            bearer=credential,
+        lines = request_lines(
+            call.passed,
+            authorization=b"" if credential is None else credential.line,
             origin=None if route.auth == "oauth" else permit.upstream_origin,
             request_id=call.request_id,
             content_type=JSON if route.body_template is not None else None,
             traceparent=call.traceparent,
         )
-        wire: list[Header] = [(name.encode(), value.encode()) for name, value in headers]  # all ASCII by now
         method = route.upstream.method
         started = time.monotonic()
-        answer = await call.leg.request(
+        answer = await call.leg.send(
             method,
             permit.upstream_target.encode("ascii"),
-            wire,
+            lines,
             call.body,
             deadline=call.deadline,
             idempotent=method in IDEMPOTENT,
@@ -264,15 +268,14 @@ class RestRelay:
         )
         return answer, time.monotonic() - started
 
-    async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: str | None) -> RelayAnswer:
+    async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: Credential | None) -> RelayAnswer:
         """Judge the head, take a small body at once, and filter what goes back."""
         fields, route = fields_of(answer.headers), call.route
         if self._quota is not None and route.client is not None:
             self._quota.heard(call.org, route.client, call.slot, answer.status, fields)
         try:
             refuse_unusable(answer.status, fields)
-            secrets = () if credential is None else (credential,)
-            encoded = tuple([secret.encode("latin-1") for secret in secrets])
+            secrets = () if credential is None else (credential.secret,)
             length = answer.content_length
             body: bytes | None = None
             filtered = bool(route.answer) and 200 <= answer.status < 300
@@ -281,23 +284,26 @@ class RestRelay:
                 body = answer.whole(most)
                 if body is None:
                     body = await answer.read(most)
-                refuse_body(body, fields, encoded)
+                refuse_body(body, fields, secrets)
                 body = masked(picked_body(body, tree_of(route.answer)) if filtered and body else body)
         except BaseException:
             answer.abort()
             raise
+        headers = answer_headers(fields.items(), [secret.decode("ascii") for secret in secrets])
         return RelayAnswer(
             status=answer.status,
-            headers=answer_headers(fields.items(), secrets),
+            lines=b"".join([f"{name}: {value}\r\n".encode("ascii") for name, value in headers]),
+            has_cache_control=any(name == "cache-control" for name, _ in headers),
             body=body,
             upstream_s=waited_s,
             correlation_id=fields.get("inin-correlation-id"),
             content_length=length if body is None else len(body),
             _answer=answer if body is None else None,
-            _secrets=encoded,
+            _secrets=secrets,
         )
 
-    def _cache_key(self, permit: Permit, inbound: tuple[tuple[str, str], ...]) -> CacheKey | None:
+    @staticmethod
+    def _cache_key(permit: Permit, passed: PassedHeaders) -> CacheKey | None:
         """The key under which this call's answer may be kept, or None.
 
         What Genesys says in Cache-Control is not asked: it forbids keeping nearly everything, and `cache_s` is the
@@ -306,10 +312,9 @@ class RestRelay:
         route = permit.route
         if route.cache_s <= 0 or route.upstream.method != "GET" or route.auth == "webmessaging-jwt":
             return None
-        sent = {name.lower(): value for name, value in inbound}
-        if not CONDITIONAL.isdisjoint(sent):
+        if passed.is_conditional:
             return None
-        return (permit.site, permit.org, route.name, permit.upstream_target, *(sent.get(name, "") for name in VARYING))
+        return (permit.site, permit.org, route.name, permit.upstream_target, *passed.varying)
 
 
 def _may_move(route: Route, fault: UpstreamFault | Refusal) -> bool:

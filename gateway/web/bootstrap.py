@@ -23,7 +23,7 @@ VARY_ORIGIN: Final = cors_lines(None)
 ASSET_LINES: Final = (
     f"Vary: Accept-Encoding, Origin\r\nServer: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n"
     "Cross-Origin-Resource-Policy: cross-origin\r\n"  # pages of other origins embed it, also under COEP
-)
+).encode("ascii")
 
 
 class Bootstrap:

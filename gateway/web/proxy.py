@@ -20,6 +20,7 @@ from gateway.gate import Gate, Trail
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Trace, Tracing
 from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
+from gateway.policy.injection import passed_headers
 from gateway.upstream.faults import UpstreamFault
 from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
 from gateway.upstream.rest import RelayAnswer, RestRelay
@@ -36,8 +37,8 @@ LARGEST_BODY_BYTES: Final = 512_000
 OWNER_QUESTIONS: Final = "(owner)"
 OWNER_QUESTIONS_PER_MIN: Final = 10
 """How many conversations that nobody knows yet one guest may name per minute: each costs a call to Genesys."""
-OURS: Final = f"Server: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n"
-NOT_KEPT: Final = "Cache-Control: no-store\r\n"
+OURS: Final = f"Server: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n".encode("ascii")
+NOT_KEPT: Final = b"Cache-Control: no-store\r\n"
 AUTH_FAILURES: Final = {401: "other", 403: "missing_permission"}
 
 
@@ -80,7 +81,7 @@ class RestProxy:
             self._gate.injected(trail, self._gate.reference("token", guest_jwt))
         answer = await self._relay().call(
             permit,
-            inbound=exchange.request.headers.items(),
+            passed=passed_headers(exchange.request.headers.items()),
             body=body,
             request_id=trail.request_id,
             traceparent=self._tracing.upstream_header(trail.trace_id, trail.trace),
@@ -132,11 +133,9 @@ class RestProxy:
 
     @staticmethod
     def _whole(exchange: Exchange, answer: RelayAnswer, body: bytes) -> WholeAnswer:
-        fields = answer.headers
-        fields.append(("X-Request-Id", exchange.trail.request_id))
-        fields += exchange.limit_headers
-        lines = cors_lines(exchange.cors.get(ALLOW_ORIGIN)) + OURS
-        if not any(name == "cache-control" for name, _ in fields):
+        fields = [("X-Request-Id", exchange.trail.request_id), *exchange.limit_headers]
+        lines = answer.lines + cors_lines(exchange.cors.get(ALLOW_ORIGIN)) + OURS
+        if not answer.has_cache_control:
             lines += NOT_KEPT
         return WholeAnswer(answer.status, fields, lines, body)
 

@@ -25,13 +25,13 @@ ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 class WholeAnswer(web.StreamResponse):
     """An answer of fields that vary, constant lines, and a body; framing, Date and Connection are added here."""
 
-    def __init__(self, status: int, fields: list[tuple[str, str]], lines: str, body: bytes = b"") -> None:
-        """`lines`: constant ones, each ended by CRLF. Raises ValueError when a field holds a line break."""
+    def __init__(self, status: int, fields: list[tuple[str, str]], lines: bytes, body: bytes = b"") -> None:
+        """`lines`: what was judged before, each ended by CRLF. Raises ValueError when a field holds a line break."""
         varying = "".join([f"{name}: {value}\r\n" for name, value in fields])
         if varying.count("\n") != len(fields) or varying.count("\r") != len(fields):
             raise ValueError("a header field holds a line break")
         self._status = status
-        self._lines = varying + lines
+        self._lines = varying.encode("latin-1") + lines
         self._whole = body
         self._keep_alive: bool | None = None
         self._is_sent = False
@@ -55,7 +55,7 @@ class WholeAnswer(web.StreamResponse):
         """One more field. Raises ValueError when it holds a line break."""
         if "\r" in value or "\n" in value:
             raise ValueError("a header field holds a line break")
-        self._lines += f"{name}: {value}\r\n"
+        self._lines += f"{name}: {value}\r\n".encode("latin-1")
 
     def force_close(self) -> None:
         """End the connection after this answer."""
@@ -82,29 +82,34 @@ class WholeAnswer(web.StreamResponse):
         if keep_alive is None:
             self._keep_alive = keep_alive = request.keep_alive
         status, body = self._status, self._whole
-        framing = ""
+        framing = b""
         if status in BODILESS:
             body = b""
         elif request.method != "HEAD":
-            framing = f"Content-Length: {len(body)}\r\n"
+            framing = b"Content-Length: %d\r\n" % len(body)
         elif body:  # what GET would have brought; without it we do not know
-            framing, body = f"Content-Length: {len(body)}\r\n", b""
+            framing, body = b"Content-Length: %d\r\n" % len(body), b""
         if request.version == HttpVersion11:
-            start = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n"
-            connection = "" if keep_alive else "Connection: close\r\n"
+            version = b"HTTP/1.1"
+            connection = b"" if keep_alive else b"Connection: close\r\n"
         else:
-            start = f"HTTP/1.0 {status} {_REASONS.get(status, '')}\r\n"
-            connection = "Connection: keep-alive\r\n" if keep_alive else ""
-        head = f"{start}{self._lines}{framing}{connection}Date: {_date(int(time.time()))}\r\n\r\n"
-        return head.encode("latin-1") + body
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+            version = b"HTTP/1.0"
+            connection = b"Connection: keep-alive\r\n" if keep_alive else b""
+        date = _date(int(time.time()))
+        return b"".join([version, _status_line(status), self._lines, framing, connection, date, body])
 
 
 @lru_cache(maxsize=1024)
-def cors_lines(allowed_origin: str | None) -> str:
+def _status_line(status: int) -> bytes:
+    return f" {status} {_REASONS.get(status, '')}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def cors_lines(allowed_origin: str | None) -> bytes:
     """The CORS headers of an answer as lines."""
-    return "".join(f"{name}: {value}\r\n" for name, value in cors_headers(allowed_origin).items())
+    return "".join(f"{name}: {value}\r\n" for name, value in cors_headers(allowed_origin).items()).encode("latin-1")

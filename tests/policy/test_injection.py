@@ -19,7 +19,9 @@ from gateway.policy.injection import (
     attributes_bytes,
     contains_secret,
     context_attributes,
-    upstream_request_headers,
+    own_line,
+    passed_headers,
+    request_lines,
 )
 
 BEARER = "platform-bearer-that-only-we-know"
@@ -27,9 +29,21 @@ GUEST = GuestContext("g-1", verified=True, site="shop", external_id="ada", origi
 
 
 def sent(*inbound: tuple[str, str], bearer: str | None = BEARER, content_type: str | None = None) -> Headers:
-    return upstream_request_headers(
-        inbound, bearer=bearer, origin="https://shop.example", request_id="r-1", content_type=content_type
+    lines = request_lines(
+        passed_headers(inbound),
+        authorization=b"" if bearer is None else own_line("authorization", f"Bearer {bearer}"),
+        origin="https://shop.example",
+        request_id="r-1",
+        content_type=content_type,
     )
+    return fields_in(lines)
+
+
+def fields_in(lines: bytes) -> Headers:
+    """What stands on the wire."""
+    assert lines.endswith(b"\r\n")
+    pairs = [line.split(": ", 1) for line in lines.decode("ascii").removesuffix("\r\n").split("\r\n")]
+    return [(name, value) for name, value in pairs]
 
 
 STOPPED = [
@@ -104,12 +118,12 @@ def test_a_header_that_is_not_listed_stops_here(name: str) -> None:
 def test_listed_headers_pass_and_ours_are_set() -> None:
     assert sent(("Accept", "application/json"), ("Content-Type", "application/json"), ("If-None-Match", '"x"')) == [
         ("accept", "application/json"),
-        ("content-type", "application/json"),
         ("if-none-match", '"x"'),
+        ("content-type", "application/json"),
         ("accept-encoding", "identity"),
         ("user-agent", "web-messaging-gateway"),
-        ("x-request-id", "r-1"),
         ("authorization", f"Bearer {BEARER}"),
+        ("x-request-id", "r-1"),
         ("origin", "https://shop.example"),
     ]
 
@@ -145,8 +159,8 @@ def test_the_routes_own_body_has_the_routes_own_type() -> None:
 
 
 def test_a_server_has_no_origin_and_tracing_is_opt_in() -> None:
-    headers = upstream_request_headers([], bearer=None, origin=None, request_id="r", traceparent="00-a-b-01")
-    assert headers == [
+    lines = request_lines(passed_headers([]), authorization=b"", request_id="r", traceparent="00-a-b-01")
+    assert fields_in(lines) == [
         ("accept-encoding", "identity"),
         ("user-agent", "web-messaging-gateway"),
         ("x-request-id", "r"),
@@ -169,6 +183,32 @@ def test_a_listed_header_that_is_ambiguous_is_refused(inbound: Headers) -> None:
     with pytest.raises(Refusal) as caught:
         sent(*inbound)
     assert caught.value.reason is errors.HEADER_INVALID
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\x00", "\u00e9", "\udc80", "a\x7fb"])
+def test_a_value_of_ours_that_could_start_a_second_line_is_never_written(value: str) -> None:
+    with pytest.raises(ValueError, match="x-request-id: not printable ASCII") as caught:
+        request_lines(passed_headers([]), authorization=b"", request_id=value)
+    assert value not in str(caught.value)
+    for field in ("origin", "traceparent", "content_type"):
+        with pytest.raises(ValueError, match="not printable ASCII"):
+            request_lines(passed_headers([]), authorization=b"", request_id="r", **{field: value})
+
+
+def test_what_passes_says_what_answers_may_be_kept_by() -> None:
+    passed = passed_headers([("Accept", "a/b"), ("Accept-Language", "de"), ("X-Else", "1")])
+    assert (passed.varying, passed.is_conditional) == (("a/b", "de"), False)
+    assert passed_headers([("Connection", "accept"), ("Accept", "a/b")]).varying == ("", "")
+
+
+@pytest.mark.parametrize("name", ["If-Match", "if-none-match", "If-Modified-Since", "IF-UNMODIFIED-SINCE"])
+def test_a_precondition_is_told_where_it_goes_on(name: str) -> None:
+    assert passed_headers([(name, "x")]).is_conditional
+    assert not passed_headers([(name, "x"), ("Connection", name)]).is_conditional
+
+
+def test_what_a_caller_sent_stays_out_of_the_repr() -> None:
+    assert "secretive" not in repr(passed_headers([("Accept", "secretive")]))
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=8))

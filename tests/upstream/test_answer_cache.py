@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.upstream.answer_cache import AnswerCache, KeptAnswer
 
-SMALL = KeptAnswer(200, (("content-type", "application/json"),), b"x" * 10)
+SMALL = KeptAnswer(200, b"content-type: application/json\r\n", False, b"x" * 10)
 
 
 def test_answer_is_kept_for_its_life_and_not_longer() -> None:

@@ -17,6 +17,7 @@ from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.policy.decision import Backend, Facts, Guest, Permit, SiteRules, decide
 from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind
+from gateway.policy.injection import passed_headers
 from gateway.policy.origins import OriginRules, parse_pattern
 from gateway.policy.paths import parse_target
 from gateway.policy.routes import HISTORY, Route, RouteTable, parse_template
@@ -34,6 +35,7 @@ from tests.upstream.misbehaving import Peer, Script, upstream_of
 QUEUE = "d0000000-0000-4000-8000-000000000001"
 PATH = f"/api/v2/routing/queues/{QUEUE}"
 CLOSER = ClientCredentials("acme", "eu-west-1", "https://login.example", "closer", "id-1", "secret")
+NOTHING = passed_headers([])
 JSON_TYPE = b"Content-Type: application/json\r\n"
 OLD_TOKEN = b'{"message":"no","code":"bad.credentials","status":401,"contextId":"ctx-1"}'
 
@@ -80,7 +82,7 @@ class Scene:
         self, one: Route | None = None, inbound: Sequence[tuple[str, str]] = (), body: bytes = b"", path: str = PATH
     ) -> RelayAnswer:
         permit = permit_for(one if one is not None else route(), path)
-        return await self.relay.call(permit, inbound=inbound, body=body, request_id="req-1")
+        return await self.relay.call(permit, passed=passed_headers(inbound), body=body, request_id="req-1")
 
     async def refusal(self, reason: Reason, one: Route | None = None) -> Refusal:
         with pytest.raises(Refusal) as caught:
@@ -360,14 +362,14 @@ async def test_history_goes_with_the_guests_own_jwt_and_the_pages_origin() -> No
     async with scene(whole(b"{}"), whole(OLD_TOKEN, 401)) as it:
         for status in (200, 401):  # a 401 is about the guest's own token here, and is the guest's to know
             answer = await it.relay.call(
-                guest_permit(), inbound=[], body=b"", request_id="r", guest_jwt="eyJ.guest.jwt"
+                guest_permit(), passed=NOTHING, body=b"", request_id="r", guest_jwt="eyJ.guest.jwt"
             )
             assert answer.status == status
         _, headers, _ = it.seen[0]
         assert (headers["authorization"], headers["origin"]) == ("Bearer eyJ.guest.jwt", "https://shop.example")
         assert it.login.asked == 0
         with pytest.raises(ValueError, match="guest JWT"):
-            await it.relay.call(guest_permit(), inbound=[], body=b"", request_id="r")
+            await it.relay.call(guest_permit(), passed=NOTHING, body=b"", request_id="r")
 
 
 @asynccontextmanager
@@ -396,14 +398,17 @@ async def against_the_mock() -> AsyncIterator[tuple[RunningMock, RestRelay, Toke
 async def test_token_of_the_mock_is_got_checked_and_taken() -> None:
     async with against_the_mock() as (mock, relay, tokens, client_id):
         me = route("GET /api/v2/tokens/me")
-        answer = await relay.call(permit_for(me, "/api/v2/tokens/me"), inbound=[], body=b"", request_id="r")
+        answer = await relay.call(permit_for(me, "/api/v2/tokens/me"), passed=NOTHING, body=b"", request_id="r")
         assert (answer.status, json.loads(answer.body or b"")["OAuthClient"]["id"]) == (200, client_id)
         owner = tokens.snapshot()[0].owner
         assert owner is not None
         assert (owner.organization_id, owner.grant_type) == (mock.world.org_id, "CLIENT-CREDENTIALS")
         mock.world.access_tokens.clear()  # revoked early: nobody outside may notice
         answers = await asyncio.gather(
-            *(relay.call(permit_for(me, "/api/v2/tokens/me"), inbound=[], body=b"", request_id="r") for _ in range(20))
+            *(
+                relay.call(permit_for(me, "/api/v2/tokens/me"), passed=NOTHING, body=b"", request_id="r")
+                for _ in range(20)
+            )
         )
         assert {answer.status for answer in answers} == {200}
         assert len(mock.world.access_tokens) == 1
@@ -421,7 +426,7 @@ async def test_secret_rotated_at_genesys_is_carried_by_the_overlap_and_then_by_t
 
         async def status() -> int:
             permit = permit_for(me, "/api/v2/tokens/me")
-            return (await relay.call(permit, inbound=[], body=b"", request_id="r")).status
+            return (await relay.call(permit, passed=NOTHING, body=b"", request_id="r")).status
 
         assert await status() == 200
         tokens.replace([credentials("the-new-secret-0123456789", before)])  # configured before Genesys knows it
@@ -447,5 +452,5 @@ async def test_right_id_at_the_wrong_organisation_is_found_out_before_it_is_used
         )
         tokens.replace([elsewhere])
         with pytest.raises(Refusal) as caught:
-            await relay.call(permit_for(me, "/api/v2/tokens/me"), inbound=[], body=b"", request_id="r")
+            await relay.call(permit_for(me, "/api/v2/tokens/me"), passed=NOTHING, body=b"", request_id="r")
         assert "wrong_organization" in caught.value.detail

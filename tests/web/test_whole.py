@@ -41,7 +41,7 @@ async def said(port: int, request: bytes) -> bytes:
 
 
 def greeting() -> WholeAnswer:
-    return WholeAnswer(200, [("X-One", "1")], "Server: gateway\r\n", b"hello")
+    return WholeAnswer(200, [("X-One", "1")], b"Server: gateway\r\n", b"hello")
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def greeting() -> WholeAnswer:
     [
         (b"GET / HTTP/1.1", greeting, b"HTTP/1.1 200 OK\r\n", b"close", b"5", b"hello"),
         (b"HEAD / HTTP/1.1", greeting, b"HTTP/1.1 200 OK\r\n", b"close", b"5", b""),
-        (b"HEAD / HTTP/1.1", lambda: WholeAnswer(200, [], ""), b"HTTP/1.1 200 OK\r\n", b"close", None, b""),
+        (b"HEAD / HTTP/1.1", lambda: WholeAnswer(200, [], b""), b"HTTP/1.1 200 OK\r\n", b"close", None, b""),
         (b"GET / HTTP/1.0", greeting, b"HTTP/1.0 200 OK\r\n", None, b"5", b"hello"),
         (
             b"GET / HTTP/1.1",
-            lambda: WholeAnswer(204, [], "", b"x"),
+            lambda: WholeAnswer(204, [], b"", b"x"),
             b"HTTP/1.1 204 No Content\r\n",
             b"close",
             None,
             b"",
         ),
-        (b"GET / HTTP/1.1", lambda: WholeAnswer(304, [], ""), b"HTTP/1.1 304 Not Modified\r\n", b"close", None, b""),
-        (b"GET / HTTP/1.1", lambda: WholeAnswer(299, [], ""), b"HTTP/1.1 299 \r\n", b"close", b"0", b""),
+        (b"GET / HTTP/1.1", lambda: WholeAnswer(304, [], b""), b"HTTP/1.1 304 Not Modified\r\n", b"close", None, b""),
+        (b"GET / HTTP/1.1", lambda: WholeAnswer(299, [], b""), b"HTTP/1.1 299 \r\n", b"close", b"0", b""),
     ],
 )
 async def test_head_and_body_stand_on_the_wire_as_method_status_and_version_want(
@@ -104,7 +104,7 @@ async def test_an_old_client_that_keeps_its_connection_is_told_so() -> None:
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "\r\n"])
 def test_a_line_break_in_a_value_is_no_second_header(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
-        WholeAnswer(200, [("X-One", value)], "")
+        WholeAnswer(200, [("X-One", value)], b"")
 
 
 async def test_a_reader_who_takes_nothing_stops_the_writer() -> None:
@@ -113,7 +113,7 @@ async def test_a_reader_who_takes_nothing_stops_the_writer() -> None:
     def large() -> WholeAnswer:
         nonlocal served_count
         served_count += 1
-        return WholeAnswer(200, [], "", b"x" * 1_000_000)
+        return WholeAnswer(200, [], b"", b"x" * 1_000_000)
 
     async with served(large) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
@@ -128,5 +128,5 @@ async def test_a_reader_who_takes_nothing_stops_the_writer() -> None:
 
 
 def test_cors_lines_are_those_of_the_policy() -> None:
-    assert cors_lines(None) == "Vary: Origin\r\n"
-    assert "Access-Control-Allow-Origin: https://shop.example\r\n" in cors_lines("https://shop.example")
+    assert cors_lines(None) == b"Vary: Origin\r\n"
+    assert b"Access-Control-Allow-Origin: https://shop.example\r\n" in cors_lines("https://shop.example")
