@@ -7,6 +7,7 @@ are strings, carry no reserved key and no token, and fit with ours into what Gen
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway import errors
@@ -18,40 +19,62 @@ REDACTED: Final = "[redacted]"
 _TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
 
 
-def rewrite_message(frame: dict[str, object], ours: dict[str, str], refused_keys: frozenset[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class OwnAttributes:
+    """The attributes that the gateway sets on each message of one guest."""
+
+    values: dict[str, str] = field(repr=False)
+    fits: bool = field(init=False)
+    """Whether they alone are within what Genesys takes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fits", attributes_bytes(self.values) <= MAX_ATTRIBUTES_BYTES)
+
+
+def rewrite_message(frame: dict[str, object], own: OwnAttributes, refused_keys: frozenset[str]) -> None:
     """Check an `onMessage` frame and set its custom attributes, in place.
 
     Raises Refusal: FRAME_MALFORMED, FRAME_TEXT, FRAME_ATTRIBUTES.
     """
     message = frame.get("message")
-    if not isinstance(message, dict):
+    if type(message) is not dict:
         raise Refusal(errors.FRAME_MALFORMED, "onMessage has no message")
-    _check_text(message)
-    theirs = {key: value for key, value in _take(frame).items() if key.casefold() not in refused_keys}
+    text = message.get("text")
+    if text is not None:
+        _check_text(text)
+    theirs: dict[str, str] = {}
+    if "channel" in message or "channel" in frame:
+        theirs = {key: value for key, value in _take(frame).items() if key.casefold() not in refused_keys}
     if not theirs and _is_typing_only(message):
         return
-    attributes = {**theirs, **ours}
+    attributes = {**theirs, **own.values} if theirs else own.values
     if not attributes:
         return
-    if attributes_bytes(attributes) > MAX_ATTRIBUTES_BYTES:
-        raise Refusal(errors.FRAME_ATTRIBUTES, f"more than {MAX_ATTRIBUTES_BYTES} bytes with those of the gateway")
-    metadata = _member(_member(message, "channel"), "metadata")
-    metadata["customAttributes"] = attributes
+    if theirs or not own.fits:
+        _check_size(attributes)
+    if "channel" in message:
+        _member(_member(message, "channel"), "metadata")["customAttributes"] = attributes
+    else:
+        message["channel"] = {"metadata": {"customAttributes": attributes}}
 
 
 def strip_attributes(frame: dict[str, object]) -> None:
     """Take custom attributes out of a frame that is no message. Raises Refusal(FRAME_ATTRIBUTES)."""
-    _take(frame)
+    if "channel" in frame or "message" in frame:
+        _take(frame)
 
 
-def _check_text(message: dict[str, object]) -> None:
-    text = message.get("text")
-    if text is None:
-        return
-    if not isinstance(text, str):
+def _check_text(text: object) -> None:
+    if type(text) is not str:
         raise Refusal(errors.FRAME_MALFORMED, "text is not a string")
-    if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8")) > MAX_TEXT_BYTES:
+    # a character takes four bytes at most: short texts need not be encoded to be measured
+    if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode("utf-8")) > MAX_TEXT_BYTES:
         raise Refusal(errors.FRAME_TEXT)
+
+
+def _check_size(attributes: dict[str, str]) -> None:
+    if attributes_bytes(attributes) > MAX_ATTRIBUTES_BYTES:
+        raise Refusal(errors.FRAME_ATTRIBUTES, f"more than {MAX_ATTRIBUTES_BYTES} bytes with those of the gateway")
 
 
 def _take(frame: dict[str, object]) -> dict[str, str]:
@@ -94,8 +117,10 @@ def _without_token(value: str) -> str:
 
 def _is_typing_only(message: dict[str, object]) -> bool:
     """Whether the message is a typing indicator, which no attribute has to travel with."""
+    if message.get("type") != "Event":
+        return False
     events = message.get("events")
-    if message.get("type") != "Event" or not isinstance(events, list):
+    if not isinstance(events, list):
         return False
     return all(isinstance(event, dict) and event.get("eventType") == "Typing" for event in events)
 

@@ -2,23 +2,24 @@
 
 Leaves the wire to the relay, the content of messages to `frame_content`, Genesys' frames to `server_frames`. The
 rule: only listed actions, configured first, one guest token per socket, and never a credential from or to the client.
+Every message of every guest comes by here: a frame is parsed once, judged by look-ups, and written once.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from gateway import errors
 from gateway.errors import Reason, Refusal
 from gateway.policy.frame_answers import refusal_frame
-from gateway.policy.frame_content import rewrite_message, strip_attributes
+from gateway.policy.frame_content import OwnAttributes, rewrite_message, strip_attributes
 from gateway.policy.injection import ContextRules
 from gateway.policy.limits import Limit, charge, retry_after
-from gateway.policy.strict_json import parse_object, serialise
+from gateway.policy.strict_json import parse_object_bytes, serialise_bytes
 
 CLOSE_BINARY: Final = 1003
 CLOSE_ABUSE: Final = 1008
@@ -50,6 +51,9 @@ class Kind(Enum):
     MESSAGE = "message"
     ECHO = "echo"
     REQUEST = "request"
+
+
+_CONFIGURE, _LOGIN, _MESSAGE, _ECHO, _REQUEST = Kind
 
 
 class Listing(Enum):
@@ -107,6 +111,7 @@ VERDICTS: Final[dict[tuple[Phase, Kind], Move]] = {
     (Phase.ENDED, Kind.REQUEST): errors.FRAME_NOT_CONFIGURED,
 }
 """Every phase and kind of frame: the phase that follows when the frame passes, or the reason why it does not."""
+_MOVES: Final = {phase: {kind: VERDICTS[phase, kind] for kind in Kind} for phase in Phase}
 
 # Genesys' own limits, https://developer.genesys.cloud/organization/organization/limits, read 2026-10
 REQUESTS: Final = Limit.per_minute(60)
@@ -124,6 +129,11 @@ class SocketGuest:
     upstream_token: str = field(repr=False)
     attributes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     verified: bool = False
+    own: OwnAttributes = field(init=False, repr=False, compare=False)
+    """The attributes as they are put into messages."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own", OwnAttributes(dict(self.attributes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,8 @@ class SocketRules:
     max_frame_bytes: int = 65_536
     genesys_login: bool = False
     derive_guest: Callable[[str], SocketGuest] | None = None
+    kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
+    """The admitted actions, and what sort of frame each makes."""
 
     def __post_init__(self) -> None:
         for action in sorted(self.actions):
@@ -147,19 +159,24 @@ class SocketRules:
                 raise ValueError(f"{action} is not an action of the Guest API; known are {', '.join(sorted(ACTIONS))}")
             if ACTIONS[action][1] is Listing.NEVER:
                 raise ValueError(f"{action} is never admitted: its answer would give a Genesys credential to the page")
+        object.__setattr__(self, "kinds", {action: ACTIONS[action][0] for action in self.actions})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionPace:
-    """Counts that Genesys keeps per session; the relay carries them from socket to socket of one guest."""
+    """Counts that Genesys keeps per session: all sockets of one session share one, and it goes on to the next."""
 
     messages: float = 0.0
     configures: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SocketState:
-    """What is remembered of a socket between frames. `guest` is None until the client's token has told it."""
+    """What is remembered of a socket between frames. `guest` is None until the client's token has told it.
+
+    It belongs to one socket and is changed in place by the verdicts: by a frame that passes, and by nothing else but
+    the count of refusals.
+    """
 
     guest: SocketGuest | None = None
     phase: Phase = Phase.NEW
@@ -167,14 +184,7 @@ class SocketState:
     requests: float = 0.0
     echoes: float = 0.0
     refusals: float = 0.0
-    session: SessionPace = SessionPace()
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Pass this text on to the other side."""
-
-    text: str = field(repr=False)
+    session: SessionPace = field(default_factory=SessionPace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +212,16 @@ class NeedsJwt:
     tracing_id: str | None = None
 
 
-ClientVerdict = Forward | Answer | Close | NeedsJwt
+ClientVerdict = bytes | Answer | Close | NeedsJwt
+"""Bytes: pass these on to Genesys."""
 
 
-def client_frame(state: SocketState, text: str, rules: SocketRules, now: float) -> tuple[SocketState, ClientVerdict]:
-    """The verdict on one text frame of the client, and the state after it. Never raises a Refusal: it is the answer."""
-    if _is_longer(text, rules.max_frame_bytes):
-        return state, Close(CLOSE_TOO_LARGE, errors.FRAME_TOO_LARGE.code, errors.FRAME_TOO_LARGE)
+def client_frame(state: SocketState, payload: bytes, rules: SocketRules, now: float) -> ClientVerdict:
+    """The verdict on one text frame of the client. Never raises a Refusal: it is the answer."""
+    if len(payload) > rules.max_frame_bytes:
+        return Close(CLOSE_TOO_LARGE, errors.FRAME_TOO_LARGE.code, errors.FRAME_TOO_LARGE)
     try:
-        frame = parse_object(text)
+        frame = parse_object_bytes(payload)
     except ValueError as exc:
         return _refuse(state, Refusal(errors.FRAME_MALFORMED, f"the frame {exc}"), None, now)
     try:
@@ -224,79 +235,87 @@ def binary_frame() -> Close:
     return Close(CLOSE_BINARY, errors.FRAME_BINARY.code, errors.FRAME_BINARY)
 
 
-def with_jwt(needs: NeedsJwt, jwt: str) -> Forward:
+def with_jwt(needs: NeedsJwt, jwt: str) -> bytes:
     """The sign-in as Genesys takes it: `data.code` is the Genesys JWT, despite its name."""
     data = needs.frame.get("data")
     members = data if isinstance(data, dict) else {}
-    return Forward(serialise({**needs.frame, "data": {**members, "code": jwt}}))
+    return serialise_bytes({**needs.frame, "data": {**members, "code": jwt}})
 
 
-def refuse_login(state: SocketState, needs: NeedsJwt, now: float) -> tuple[SocketState, ClientVerdict]:
-    """The state and answer when no Genesys JWT is to be had for the guest; the client may configure in another way."""
+def refuse_login(state: SocketState, needs: NeedsJwt, now: float) -> Answer | Close:
+    """The answer when no Genesys JWT is to be had for the guest; the client may configure in another way."""
+    state.phase = Phase.NEW
     refusal = Refusal(errors.FRAME_LOGIN, "no Genesys sign-in is to be had for this visitor")
-    return _refuse(replace(state, phase=Phase.NEW), refusal, needs.tracing_id, now)
+    return _refuse(state, refusal, needs.tracing_id, now)
 
 
-def _judge(
-    state: SocketState, frame: dict[str, object], rules: SocketRules, now: float
-) -> tuple[SocketState, Forward | NeedsJwt]:
-    """Pass a parsed frame, or raise the Refusal of the first rule that it breaks."""
+def _judge(state: SocketState, frame: dict[str, object], rules: SocketRules, now: float) -> bytes | NeedsJwt:
+    """Pass a parsed frame, or raise the Refusal of the first rule that it breaks; the state changes last."""
     action = frame.get("action")
-    if not isinstance(action, str):
+    if type(action) is not str:
         raise Refusal(errors.FRAME_MALFORMED, "the frame has no action")
-    if action not in rules.actions:
+    kind = rules.kinds.get(action)
+    if kind is None:
         raise Refusal(errors.FRAME_ACTION)
-    kind = ACTIONS[action][0]
-    move = VERDICTS[state.phase, kind]
+    move = _MOVES[state.phase][kind]
     if isinstance(move, Reason):
         raise Refusal(move)
-    token = _checked_token(state, frame)
-    configures = kind is Kind.CONFIGURE or kind is Kind.LOGIN
-    _check_deployment(frame, rules, required=configures)
+    token = state.client_token
+    if token is None or frame.get("token") != token:
+        token = _new_token(state, frame.get("token"))
+    configures = kind is _CONFIGURE or kind is _LOGIN
+    if configures or "deploymentId" in frame:
+        _check_deployment(frame, rules)
     guest = state.guest or _derived(rules, token)
-    if kind is Kind.CONFIGURE and rules.genesys_login and guest.verified:
-        kind = Kind.LOGIN
-        frame["action"] = LOGIN_ACTION
-    if kind is Kind.LOGIN and not guest.verified:
-        raise Refusal(errors.FRAME_LOGIN)
-    if configures and "resumeToken" in frame:
-        raise Refusal(errors.FRAME_ACTION, "resumeToken is never admitted")
-    if kind is Kind.MESSAGE:
-        rewrite_message(frame, dict(guest.attributes), rules.context.refused_keys)
+    if configures:
+        kind = _signing_in(kind, guest, frame, rules)
+    if kind is _MESSAGE:
+        rewrite_message(frame, guest.own, rules.context.refused_keys)
     else:
         strip_attributes(frame)
     frame["token"] = guest.upstream_token
-    if kind is not Kind.LOGIN:
-        forward = _forward(frame)
-        return _paced(state, kind, guest, move, token, now), forward
-    data = frame.get("data")
-    if isinstance(data, dict):
+    verdict = _outgoing(frame, kind)
+    _pace(state, kind, now)
+    state.guest, state.phase, state.client_token = guest, move, token
+    return verdict
+
+
+def _signing_in(kind: Kind, guest: SocketGuest, frame: dict[str, object], rules: SocketRules) -> Kind:
+    """What sort of configure this is: where the site signs in at Genesys, a verified guest's becomes a sign-in."""
+    if kind is _CONFIGURE and rules.genesys_login and guest.verified:
+        kind = _LOGIN
+        frame["action"] = LOGIN_ACTION
+    if kind is _LOGIN and not guest.verified:
+        raise Refusal(errors.FRAME_LOGIN)
+    if "resumeToken" in frame:
+        raise Refusal(errors.FRAME_ACTION, "resumeToken is never admitted")
+    return kind
+
+
+def _outgoing(frame: dict[str, object], kind: Kind) -> bytes | NeedsJwt:
+    """The frame as Genesys gets it; what cannot be written is refused before a JWT is fetched for it."""
+    data = frame.get("data") if kind is _LOGIN else None
+    if type(data) is dict:
         data.pop("code", None)
-    _forward(frame)  # what cannot be written is refused here, before a JWT is fetched
-    return _paced(state, kind, guest, move, token, now), NeedsJwt(frame, _tracing_id(frame))
-
-
-def _forward(frame: dict[str, object]) -> Forward:
     try:
-        return Forward(serialise(frame))
+        payload = serialise_bytes(frame)
     except ValueError as exc:
         raise Refusal(errors.FRAME_MALFORMED, f"the frame {exc}") from exc
+    return NeedsJwt(frame, _tracing_id(frame)) if kind is _LOGIN else payload
 
 
-def _checked_token(state: SocketState, frame: dict[str, object]) -> str:
-    token = frame.get("token")
+def _new_token(state: SocketState, token: object) -> str:
+    """The token of a socket that had none. Raises Refusal(FRAME_TOKEN): one socket has one token, a UUID."""
     if not isinstance(token, str) or _UUID.fullmatch(token) is None:
         raise Refusal(errors.FRAME_TOKEN, "token is missing or not a UUID")
-    if state.client_token is not None and token != state.client_token:
+    if state.client_token is not None:
         raise Refusal(errors.FRAME_TOKEN)
     return token
 
 
-def _check_deployment(frame: dict[str, object], rules: SocketRules, *, required: bool) -> None:
+def _check_deployment(frame: dict[str, object], rules: SocketRules) -> None:
     """`configure*` must name the site's deployment; any other frame that names one must name the same."""
     named = frame.get("deploymentId")
-    if named is None and not required and "deploymentId" not in frame:
-        return
     if not isinstance(named, str) or named.lower() != rules.deployment_id.lower():
         raise Refusal(errors.FRAME_DEPLOYMENT)
 
@@ -307,43 +326,38 @@ def _derived(rules: SocketRules, token: str) -> SocketGuest:
     return rules.derive_guest(token)
 
 
-def _paced(state: SocketState, kind: Kind, guest: SocketGuest, phase: Phase, token: str, now: float) -> SocketState:
-    """The state after a frame that passes. Raises Refusal(FRAME_RATE); nothing is charged then."""
-    session, echoes = state.session, state.echoes
+def _pace(state: SocketState, kind: Kind, now: float) -> None:
+    """Count a frame that passes. Raises Refusal(FRAME_RATE); nothing is charged then."""
+    session = state.session
     requests = _charge(state.requests, REQUESTS, now)
-    if kind is Kind.MESSAGE:
-        session = SessionPace(_charge(session.messages, MESSAGES, now), session.configures)
-    elif kind is Kind.ECHO:
-        echoes = _charge(echoes, ECHOES, now)
-    elif kind is not Kind.REQUEST:
-        session = SessionPace(session.messages, _charge(session.configures, CONFIGURES, now))
-    return SocketState(guest, phase, token, requests, echoes, state.refusals, session)
+    if kind is _MESSAGE:
+        session.messages = _charge(session.messages, MESSAGES, now)
+    elif kind is _ECHO:
+        state.echoes = _charge(state.echoes, ECHOES, now)
+    elif kind is not _REQUEST:
+        session.configures = _charge(session.configures, CONFIGURES, now)
+    state.requests = requests
 
 
-def _charge(state: float, limit: Limit, now: float) -> float:
-    after, wait_s = charge(state, now, limit.rate_per_s, limit.burst)
+def _charge(rest_at: float, limit: Limit, now: float) -> float:
+    """When the count will be at rest again. Raises Refusal(FRAME_RATE)."""
+    if rest_at <= now:  # at rest already: a limit admits one at least
+        return now + limit.interval_s
+    after, wait_s = charge(rest_at, now, limit.rate_per_s, limit.burst)
     if wait_s:
         raise Refusal(errors.FRAME_RATE, retry_after_s=retry_after(wait_s))
     return after
 
 
-def _refuse(
-    state: SocketState, refusal: Refusal, tracing_id: str | None, now: float
-) -> tuple[SocketState, Answer | Close]:
+def _refuse(state: SocketState, refusal: Refusal, tracing_id: str | None, now: float) -> Answer | Close:
     """Answer a refused frame; close a socket that goes on and on."""
     after, wait_s = charge(state.refusals, now, REFUSALS.rate_per_s, REFUSALS.burst)
     if wait_s:
-        return state, Close(CLOSE_ABUSE, refusal.code, refusal.reason)
-    return replace(state, refusals=after), Answer(refusal_frame(refusal, tracing_id), refusal.reason)
+        return Close(CLOSE_ABUSE, refusal.code, refusal.reason)
+    state.refusals = after
+    return Answer(refusal_frame(refusal, tracing_id), refusal.reason)
 
 
 def _tracing_id(frame: dict[str, object]) -> str | None:
     value = frame.get("tracingId")
     return value if isinstance(value, str) and len(value) <= MAX_TRACING_ID_CHARS else None
-
-
-def _is_longer(text: str, max_bytes: int) -> bool:
-    """Whether the text takes more bytes; encoded only when that can matter."""
-    if len(text) > max_bytes:
-        return True
-    return len(text) * 4 > max_bytes and len(text.encode("utf-8", "surrogatepass")) > max_bytes

@@ -45,9 +45,38 @@ def parse_object(text: str, *, max_depth: int = MAX_DEPTH) -> dict[str, object]:
     """The one JSON object that the text holds. Raises ValueError that says what is wrong and repeats nothing of it."""
     if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
         raise ValueError("is nested too deeply")
-    canonical = _canonical(text)
-    if canonical is not None:
-        return canonical
+    canonical = _canonical(text.encode("utf-8", "surrogatepass"))  # half a pair is not UTF-8, so not canonical
+    return _decoded(text) if canonical is None else canonical
+
+
+def parse_object_bytes(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, object]:
+    """As `parse_object`, of bytes that must be UTF-8 (RFC 8259 8.1); UTF-16 and a byte order mark are refused."""
+    if data.count(b"{") + data.count(b"[") <= max_depth:
+        canonical = _canonical(data)
+        if canonical is not None:
+            return canonical
+    try:
+        text = data.decode("utf-8", "strict")
+    except UnicodeDecodeError as exc:
+        raise ValueError("is not UTF-8") from exc
+    return parse_object(text, max_depth=max_depth)
+
+
+def _canonical(data: bytes) -> dict[str, object] | None:
+    """The object of a text that is already in compact form, four times as fast; None for any other text.
+
+    A text that serialises back to the very same bytes names no key twice and holds nothing that parsers read
+    differently: what a lenient parser had dropped or changed would be missing. Browsers' frames are of this form.
+    """
+    try:
+        value = orjson.loads(data)
+        return value if type(value) is dict and orjson.dumps(value) == data else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _decoded(text: str) -> dict[str, object]:
+    """The object of any text, by a parser that looks at each member. Raises ValueError."""
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as exc:
@@ -59,33 +88,15 @@ def parse_object(text: str, *, max_depth: int = MAX_DEPTH) -> dict[str, object]:
     return value
 
 
-def _canonical(text: str) -> dict[str, object] | None:
-    """The object of a text that is already in compact form, four times as fast; None for any other text.
-
-    A text that serialises back to the very same bytes names no key twice and holds nothing that parsers read
-    differently: what a lenient parser had dropped or changed would be missing. Browsers' frames are of this form.
-    """
-    try:
-        data = text.encode("utf-8")
-        value = orjson.loads(data)
-        return value if type(value) is dict and orjson.dumps(value) == data else None
-    except (ValueError, TypeError):
-        return None
-
-
-def parse_object_bytes(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, object]:
-    """As `parse_object`, of bytes that must be UTF-8 (RFC 8259 8.1); UTF-16 and a byte order mark are refused."""
-    try:
-        text = data.decode("utf-8", "strict")
-    except UnicodeDecodeError as exc:
-        raise ValueError("is not UTF-8") from exc
-    return parse_object(text, max_depth=max_depth)
-
-
 def serialise(value: object) -> str:
     """Compact JSON. Raises ValueError for what parsers read differently: huge integers, lone surrogates."""
+    return serialise_bytes(value).decode("utf-8")
+
+
+def serialise_bytes(value: object) -> bytes:
+    """As `serialise`, in UTF-8."""
     try:
-        return orjson.dumps(value).decode("utf-8")
+        return orjson.dumps(value)
     except TypeError as exc:
         raise ValueError("holds a number beyond 64 bits, or half a surrogate pair") from exc
 

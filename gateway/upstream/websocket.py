@@ -280,7 +280,13 @@ class SocketRelay:
         context = GuestContext(session.guest_id, session.verified, session.site, session.external_ref, opening.origin)
         attributes = tuple(context_attributes(rules.context, context).items())
         guest = SocketGuest(session.upstream_token, attributes, session.verified)
-        return SocketState(guest=guest, session=self._paces.get(session.id, self.now) or SessionPace())
+        return SocketState(guest=guest, session=self._pace_of(session.id))
+
+    def _pace_of(self, session_id: str) -> SessionPace:
+        """How fast the session has spoken: one count for all its sockets, which outlives them for a while."""
+        for pair in self._of_session.get(session_id, ()):
+            return pair.state.session
+        return self._paces.get(session_id, self.now) or SessionPace()
 
     # --- what pairs ask (SocketServices) --------------------------------------------------------------------------
 
@@ -302,22 +308,13 @@ class SocketRelay:
         session = opening.session
         if session is not None:
             pairs = self._of_session[session.id]
-            self._paces.put(session.id, self.shared_pace(pair) or pair.state.session, self.now + _PACE_S, self.now)
+            self._paces.put(session.id, pair.state.session, self.now + _PACE_S, self.now)
             pairs.discard(pair)
             if not pairs:
                 del self._of_session[session.id]
         self.observer.closed(pair.ending())
         if not self._pairs:
             self._emptied.set()
-
-    def shared_pace(self, pair: Pair) -> SessionPace | None:
-        """How fast the pair's session has spoken on all its sockets; None when it has this one only."""
-        session = pair.opening.session
-        pairs = None if session is None else self._of_session.get(session.id)
-        if pairs is None or len(pairs) < 2:
-            return None
-        paces = [other.state.session for other in pairs]
-        return SessionPace(max(pace.messages for pace in paces), max(pace.configures for pace in paces))
 
     # --- clock and revocation -------------------------------------------------------------------------------------
 

@@ -10,7 +10,16 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from gateway.upstream.ws_wire import CLOSE, FrameReader, MaskSource, Message, WireFault, build_frame, close_payload
+from gateway.upstream.ws_wire import (
+    CLOSE,
+    TEXT,
+    FrameReader,
+    MaskSource,
+    Message,
+    WireFault,
+    build_frame,
+    close_payload,
+)
 
 HELD_BY_OWN_WRITING = 1
 HELD_BY_OTHER_WRITING = 2
@@ -80,9 +89,12 @@ class Endpoint(asyncio.Protocol):
         """Hand each whole message to the owner."""
         if self.deaf:
             return
-        owner = self.owner
+        owner, reader = self.owner, self._reader
         self.last_heard = owner.now
-        reader = self._reader
+        text = reader.whole_text(data)
+        if text is not None:
+            owner.message(self, TEXT, text)
+            return
         for opcode, payload in reader.feed(data):
             owner.message(self, opcode, payload)
         if reader.fault is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -18,7 +17,7 @@ from gateway import errors
 from gateway.errors import Reason, Refusal
 from gateway.policy import frames, server_frames
 from gateway.policy.frame_answers import refusal_frame
-from gateway.policy.frames import Answer, Close, Forward, NeedsJwt, SocketRules, SocketState
+from gateway.policy.frames import Answer, Close, NeedsJwt, SocketRules, SocketState
 from gateway.policy.guests import GuestSession
 from gateway.policy.server_frames import SwapJwt
 from gateway.upstream import ws_wire
@@ -116,7 +115,7 @@ class SocketPair:
                 self.broken(end, WireFault(ws_wire.INVALID_TEXT, "text is not UTF-8"))
                 return
             if end is self.client:
-                self._from_client(text, len(payload))
+                self._from_client(payload)
             else:
                 self._from_upstream(text, payload)
         else:
@@ -211,38 +210,32 @@ class SocketPair:
 
     # --- within ---------------------------------------------------------------------------------------------------
 
-    def _from_client(self, text: str, size: int) -> None:
-        services = self._services
-        state, shared = self.state, services.shared_pace(self)
-        if shared is not None:
-            state = replace(state, session=shared)
-        self.state, verdict = frames.client_frame(state, text, self._rules, services.clock())
-        if type(verdict) is Forward:
+    def _from_client(self, payload: bytes) -> None:
+        verdict = frames.client_frame(self.state, payload, self._rules, self._services.clock())
+        if type(verdict) is bytes:
             self.messages_up += 1
-            self.bytes_up += size
-            services.traffic.up(size)
-            sent = verdict.text if self._login is None else self._login.outgoing(verdict.text)
-            self.upstream.send(TEXT, sent.encode("utf-8"))
+            self.bytes_up += len(payload)
+            self._services.traffic.up(len(payload))
+            self.upstream.send(TEXT, verdict if self._login is None else self._login.outgoing(verdict))
         elif type(verdict) is NeedsJwt:
             self._wait(self.client, self._sign_in(verdict))
-        else:
+        elif isinstance(verdict, Answer | Close):
             self._answer(verdict)
 
-    def _answer(self, verdict: frames.ClientVerdict) -> None:
+    def _answer(self, verdict: Answer | Close) -> None:
         """Carry out a verdict that keeps a frame from Genesys."""
+        self._refused(verdict.reason)
         if isinstance(verdict, Answer):
-            self._refused(verdict.reason)
             self.client.send(TEXT, verdict.text.encode("utf-8"))
-        elif isinstance(verdict, Close):
-            self._refused(verdict.reason)
+        else:
             self.close(verdict.code, verdict.text)
 
     def _from_upstream(self, text: str, payload: bytes) -> None:
         if self._login is not None and self._login.takes(text):
             return
-        self.state, verdict = server_frames.server_frame(self.state, text, self._secrets)
-        if type(verdict) is Forward:
-            self._to_client(payload if verdict.text is text else verdict.text.encode("utf-8"))
+        verdict = server_frames.server_frame(self.state, text, self._secrets)
+        if type(verdict) is str:
+            self._to_client(payload if verdict is text else verdict.encode("utf-8"))
         elif isinstance(verdict, SwapJwt):
             self._hide(verdict.jwt)
             self._wait(self.upstream, self._swap(verdict))
@@ -326,7 +319,7 @@ class SocketPair:
         """Keep the guest's Genesys JWT and pass on a handle for it."""
         try:
             handle = await self._history_handle(swap)
-            text = server_frames.with_handle(swap, handle).text
+            text = server_frames.with_handle(swap, handle)
         except Refusal as refusal:
             tracing_id = swap.frame.get("tracingId")
             text = refusal_frame(refusal, tracing_id if isinstance(tracing_id, str) else None)
@@ -363,8 +356,7 @@ class SocketPair:
         if self.phase is not Phase.OPEN:
             return
         if jwt is None:
-            self.state, verdict = frames.refuse_login(self.state, needs, services.clock())
-            self._answer(verdict)
+            self._answer(frames.refuse_login(self.state, needs, services.clock()))
             return
         self._hide(jwt)
         if self._login is None:
@@ -382,8 +374,7 @@ class SocketPair:
             self._hide(jwt)
         return jwt if self.phase is Phase.OPEN else None
 
-    def _to_genesys(self, text: str) -> None:
-        payload = text.encode("utf-8")
+    def _to_genesys(self, payload: bytes) -> None:
         self.messages_up += 1
         self.bytes_up += len(payload)
         self._services.traffic.up(len(payload))

@@ -15,11 +15,11 @@ import orjson
 
 from gateway.errors import Refusal
 from gateway.policy.frames import NeedsJwt, with_jwt
-from gateway.policy.strict_json import serialise
+from gateway.policy.strict_json import serialise_bytes
 
 MAX_OUTSTANDING: Final = 128
 """Frames whose answer is awaited; Genesys takes 60 a minute. What falls out is not sent again: its answer passes."""
-MAX_OUTSTANDING_CHARS: Final = 262_144
+MAX_OUTSTANDING_BYTES: Final = 262_144
 MAX_TRIES: Final = 3
 CONFIGURE_S: Final = 10.0
 PAUSES_S: Final = (0.5, 1.0, 2.0)
@@ -33,7 +33,7 @@ DEAD_WORDS: Final = ("Session authentication failed", "Try to authenticate again
 class _Sent:
     """A frame that Genesys has and has not answered. `refusal`: its 401 that the client has not seen."""
 
-    text: str = field(repr=False)
+    payload: bytes = field(repr=False)
     generation: int
     needs: NeedsJwt | None = None
     tries: int = 1
@@ -46,7 +46,7 @@ class LoginKeeper:
     def __init__(
         self,
         ask: Callable[[bool], Awaitable[str | None]],
-        send: Callable[[str], None],
+        send: Callable[[bytes], None],
         hold: Callable[[Coroutine[None, None, None]], bool],
         pass_on: Callable[[str], None],
         new_id: Callable[[], str],
@@ -62,7 +62,7 @@ class LoginKeeper:
         self._pass_on = pass_on
         self._new_id = new_id
         self._sent: dict[str, _Sent] = {}
-        self._chars = 0
+        self._bytes = 0
         self._generation = 0
         self._renewing = False
         self._is_dead = False
@@ -73,12 +73,11 @@ class LoginKeeper:
         """Send the client's sign-in with its JWT, and remember how, for the times after."""
         self._configure = needs
         self._generation += 1
-        text = self._tracked(with_jwt(needs, jwt).text, needs)
-        self._send(text)
+        self._send(self._tracked(with_jwt(needs, jwt), needs))
 
-    def outgoing(self, text: str) -> str:
+    def outgoing(self, payload: bytes) -> bytes:
         """The client's frame as it is to be sent; a frame that names no tracing id is given one."""
-        return self._tracked(text, None)
+        return self._tracked(payload, None)
 
     def takes(self, text: str) -> bool:
         """Is this frame of Genesys about the sign-in only, so that the client need not see it?"""
@@ -150,9 +149,9 @@ class LoginKeeper:
         refused = next((s for s in self._sent.values() if s.refusal is not None and s.needs is not None), None)
         if refused is not None and refused.needs is not None:
             self._generation += 1
-            self._chars -= len(refused.text)
-            refused.text = with_jwt(refused.needs, jwt).text
-            self._chars += len(refused.text)
+            self._bytes -= len(refused.payload)
+            refused.payload = with_jwt(refused.needs, jwt)
+            self._bytes += len(refused.payload)
             return True
         if self._configure is None:
             return False
@@ -162,7 +161,7 @@ class LoginKeeper:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._ours = (own_id, answer)
         try:
-            self._send(with_jwt(needs, jwt).text)
+            self._send(with_jwt(needs, jwt))
             async with asyncio.timeout(CONFIGURE_S):
                 taken = await answer
         except TimeoutError:
@@ -181,7 +180,7 @@ class LoginKeeper:
         sent.refusal = None
         sent.tries += 1
         sent.generation = self._generation
-        self._send(sent.text)
+        self._send(sent.payload)
 
     def _give_up(self) -> None:
         """What could not be sent again is told to the client, in Genesys' own words."""
@@ -190,21 +189,21 @@ class LoginKeeper:
                 self._forget(tracing_id)
                 self._pass_on(sent.refusal)
 
-    def _tracked(self, text: str, needs: NeedsJwt | None) -> str:
-        frame = orjson.loads(text)
+    def _tracked(self, payload: bytes, needs: NeedsJwt | None) -> bytes:
+        frame = orjson.loads(payload)
         tracing_id = frame.get("tracingId")
         if tracing_id is None:
             tracing_id = self._new_id()
-            text = serialise({**frame, "tracingId": tracing_id})
+            payload = serialise_bytes({**frame, "tracingId": tracing_id})
         if isinstance(tracing_id, str) and tracing_id not in self._sent:
-            self._sent[tracing_id] = _Sent(text, self._generation, needs)
-            self._chars += len(text)
-            while len(self._sent) > MAX_OUTSTANDING or self._chars > MAX_OUTSTANDING_CHARS:
+            self._sent[tracing_id] = _Sent(payload, self._generation, needs)
+            self._bytes += len(payload)
+            while len(self._sent) > MAX_OUTSTANDING or self._bytes > MAX_OUTSTANDING_BYTES:
                 self._forget(next(iter(self._sent)))
-        return text
+        return payload
 
     def _forget(self, tracing_id: str) -> None:
-        self._chars -= len(self._sent.pop(tracing_id).text)
+        self._bytes -= len(self._sent.pop(tracing_id).payload)
 
 
 def _lapse(frame: dict[str, object]) -> str | None:

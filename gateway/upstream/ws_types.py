@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gateway.errors import Reason
 from gateway.observe.tracing import Trace
-from gateway.policy.frames import SessionPace, SocketState
+from gateway.policy.frames import SocketState
 from gateway.policy.guests import GuestSession
 from gateway.store.known import SessionEnd
 
@@ -184,9 +184,6 @@ class SocketServices(Protocol):
 
     def ended(self, pair: Pair) -> None:
         """Both connections of the pair are gone."""
-
-    def shared_pace(self, pair: Pair) -> SessionPace | None:
-        """How fast the pair's session has spoken on all its sockets; None when it has this one only."""
 
     def spawn(self, step: Coroutine[None, None, None]) -> None:
         """Run a step of a pair in a task that the relay owns."""

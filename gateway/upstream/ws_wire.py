@@ -7,7 +7,6 @@ per socket, and a shared window leaks secrets, RFC 7692 section 8), so any RSV b
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +16,8 @@ CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
 _CONTINUATION: Final = 0x0
+_WHOLE_TEXT: Final = 0x81
+"""The first byte of a text message in one frame, no reserved bit set."""
 _OPCODES: Final = frozenset({_CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 NORMAL: Final = 1000
@@ -30,6 +31,8 @@ TOO_BIG: Final = 1009
 FAILED: Final = 1011
 
 MAX_CONTROL_BYTES: Final = 125
+_HEADS: Final = {opcode: tuple(bytes((0x80 | opcode, second)) for second in range(256)) for opcode in _OPCODES}
+"""The first two bytes of each kind of whole frame, by mask bit and length."""
 _MAX_FRAGMENTS: Final = 1024
 
 Message = tuple[int, bytes]
@@ -47,10 +50,23 @@ class WireFault(Exception):
 class FrameReader:
     """Reads one direction of one socket. `masked`: whether its frames must be masked (they come from a client)."""
 
-    __slots__ = ("_first", "_fragments", "_held", "_masked", "_max_bytes", "_need", "_pending", "fault")
+    __slots__ = (
+        "_first",
+        "_fragments",
+        "_head_bytes",
+        "_held",
+        "_mask_bit",
+        "_masked",
+        "_max_bytes",
+        "_need",
+        "_pending",
+        "fault",
+    )
 
     def __init__(self, *, masked: bool, max_bytes: int) -> None:
         self._masked = masked
+        self._mask_bit = 0x80 if masked else 0
+        self._head_bytes = 6 if masked else 2
         self._max_bytes = max_bytes
         self.fault: WireFault | None = None
         """Set once the peer broke the protocol; the reader is of no use after that."""
@@ -64,6 +80,26 @@ class FrameReader:
     def held_bytes(self) -> int:
         """How much of a message that is not complete yet is held."""
         return self._held + (len(self._pending) if self._pending is not None else 0)
+
+    def whole_text(self, data: bytes) -> bytes | None:
+        """The payload of a chunk that is one whole text message and nothing else, as nearly every chunk is.
+
+        None for any other chunk: `feed` takes it. The same rules hold here; what breaks one is left to `feed` to name.
+        """
+        if self._pending is not None or self._fragments is not None or len(data) < 6 or data[0] != _WHOLE_TEXT:
+            return None
+        length, start = data[1] - self._mask_bit, self._head_bytes
+        if length > 125:
+            if length != 126:
+                return None
+            length, start = data[2] << 8 | data[3], start + 2
+            if length < 126:
+                return None
+        if start + length != len(data) or length > self._max_bytes:
+            return None
+        if not self._masked:
+            return data[start:]
+        return apply_mask(data[start - 4 : start], data[start:])
 
     def feed(self, data: bytes) -> list[Message]:
         """Return the messages that `data` completes, up to a fault; the caller looks at `fault` after them."""
@@ -188,11 +224,11 @@ def build_frame(opcode: int, payload: bytes, mask: bytes | None = None) -> bytes
     length = len(payload)
     bit = 0 if mask is None else 0x80
     if length < 126:
-        head = bytes((0x80 | opcode, bit | length))
+        head = _HEADS[opcode][bit | length]
     elif length < 65_536:
-        head = struct.pack("!BBH", 0x80 | opcode, bit | 126, length)
+        head = _HEADS[opcode][bit | 126] + length.to_bytes(2, "big")
     else:
-        head = struct.pack("!BBQ", 0x80 | opcode, bit | 127, length)
+        head = _HEADS[opcode][bit | 127] + length.to_bytes(8, "big")
     if mask is None:
         return head + payload
     return head + mask + apply_mask(mask, payload)

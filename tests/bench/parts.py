@@ -15,6 +15,7 @@ from tests.bench import peers, visitor
 from tests.bench.audit import audit
 from tests.bench.growth import growth, tls, workers
 from tests.bench.inside import inside
+from tests.bench.inside_sockets import inside_sockets
 from tests.bench.latency import latency
 from tests.bench.load import PAGE_HEADERS, Ask
 from tests.bench.meter import memory_kib
@@ -86,6 +87,7 @@ PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {
     "scripts": scripts,
     "sessions": sessions,
     "inside": inside,
+    "inside-sockets": inside_sockets,
     "latency": latency,
     "growth": growth,
     "tls": tls,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway import errors
 from gateway.errors import Reason, Refusal
-from gateway.policy.frame_content import MAX_TEXT_BYTES, rewrite_message, strip_attributes
+from gateway.policy.frame_content import MAX_TEXT_BYTES, OwnAttributes, rewrite_message, strip_attributes
 
 OURS = {"gw.guest": "g-1"}
 REFUSED = frozenset({"gw.guest", "vip"})
@@ -27,7 +27,7 @@ def slot(attributes: object) -> dict[str, Any]:
 
 
 def rewritten(frame: dict[str, Any], ours: dict[str, str] | None = None) -> dict[str, Any]:
-    rewrite_message(frame, OURS if ours is None else ours, REFUSED)
+    rewrite_message(frame, OwnAttributes(OURS if ours is None else ours), REFUSED)
     return frame
 
 
@@ -175,6 +175,16 @@ def test_frames_that_are_no_message_carry_no_attributes() -> None:
     bare: dict[str, object] = {"action": "getJwt", "message": "text"}
     strip_attributes(bare)
     assert bare == {"action": "getJwt", "message": "text"}
+
+
+def test_attributes_of_ours_that_are_too_large_go_nowhere() -> None:
+    with pytest.raises(Refusal) as caught:
+        rewritten(message(), {"gw.guest": "x" * 2048})
+    assert caught.value.reason is errors.FRAME_ATTRIBUTES
+
+
+def test_attributes_are_not_shown() -> None:
+    assert "g-1" not in repr(OwnAttributes(OURS))
 
 
 ATTRIBUTES = st.dictionaries(st.sampled_from(["a", "gw.guest", "GW.guest", "vip", "b"]), st.text(max_size=5))

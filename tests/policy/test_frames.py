@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from gateway.policy.frames import (
     Answer,
     ClientVerdict,
     Close,
-    Forward,
     Kind,
     Listing,
     NeedsJwt,
@@ -31,10 +31,10 @@ from gateway.policy.frames import (
     SocketRules,
     SocketState,
     binary_frame,
-    client_frame,
     refuse_login,
     with_jwt,
 )
+from gateway.policy.frames import client_frame as judge
 from gateway.policy.injection import ContextRules
 
 NOW = 1_790_000_000.0
@@ -64,14 +64,20 @@ def message(text: str = "hi", **members: Any) -> str:
     return frame("onMessage", message={"type": "Text", "text": text}, **members)
 
 
+def client_frame(state: SocketState, text: str, rules: SocketRules, now: float) -> tuple[SocketState, ClientVerdict]:
+    """The verdict, and the state after it; the state given stays as it is."""
+    after = deepcopy(state)
+    return after, judge(after, text.encode(), rules, now)
+
+
 def verdict_on(text: str, state: SocketState = READY, rules: SocketRules = RULES, now: float = NOW) -> ClientVerdict:
     return client_frame(state, text, rules, now)[1]
 
 
 def forwarded(text: str, state: SocketState = READY, rules: SocketRules = RULES) -> dict[str, Any]:
     verdict = verdict_on(text, state, rules)
-    assert isinstance(verdict, Forward), verdict
-    parsed: dict[str, Any] = json.loads(verdict.text)
+    assert isinstance(verdict, bytes), verdict
+    parsed: dict[str, Any] = json.loads(verdict)
     return parsed
 
 
@@ -129,8 +135,8 @@ def test_a_site_cannot_list_what_is_not_there_or_not_safe(actions: set[str], mes
 
 def test_configuring_forwards_with_the_upstream_token() -> None:
     state, verdict = client_frame(NEW, configure(startNew=False, tracingId="t", journeyContext={"a": 1}), RULES, NOW)
-    assert isinstance(verdict, Forward)
-    assert json.loads(verdict.text) == {
+    assert isinstance(verdict, bytes)
+    assert json.loads(verdict) == {
         "action": "configureSession",
         "token": UPSTREAM,
         "deploymentId": DEPLOYMENT,
@@ -148,7 +154,7 @@ def test_a_visit_reads_as_its_frames() -> None:
         (message("early"), Phase.CONFIGURING),
     ]:
         state, verdict = client_frame(state, text, RULES, NOW)
-        assert isinstance(verdict, Forward)
+        assert isinstance(verdict, bytes)
         assert state.phase is phase
     state = replace(state, phase=Phase.CONFIGURED)
     for text in (
@@ -162,9 +168,9 @@ def test_a_visit_reads_as_its_frames() -> None:
         frame("closeSession", closeAllConnections=True),
     ):
         state, verdict = client_frame(state, text, RULES, NOW)
-        assert isinstance(verdict, Forward)
-        assert json.loads(verdict.text)["token"] == UPSTREAM
-        assert CLIENT not in verdict.text
+        assert isinstance(verdict, bytes)
+        assert json.loads(verdict)["token"] == UPSTREAM
+        assert CLIENT.encode() not in verdict
 
 
 def test_a_message_carries_our_attributes_and_not_the_pages_forgery() -> None:
@@ -265,7 +271,7 @@ def test_an_action_that_a_site_leaves_out_is_refused() -> None:
 @pytest.mark.parametrize("phase", [Phase.ENDED, Phase.RENEWABLE, Phase.NEW])
 def test_a_session_that_ended_may_be_configured_again(phase: Phase) -> None:
     state, verdict = client_frame(replace(READY, phase=phase), configure(startNew=True), RULES, NOW)
-    assert isinstance(verdict, Forward)
+    assert isinstance(verdict, bytes)
     assert state.phase is Phase.CONFIGURING
 
 
@@ -280,7 +286,7 @@ def test_a_binary_frame_closes_the_socket() -> None:
     assert binary_frame() == Close(1003, "frame.binary", errors.FRAME_BINARY)
 
 
-@pytest.mark.parametrize("text", ["x" * 65_537, "é" * 32_769, "😀" * 16_385, "\udc80" * 30_000])
+@pytest.mark.parametrize("text", ["x" * 65_537, "é" * 32_769, "😀" * 16_385])
 def test_a_frame_that_is_too_large_closes_the_socket(text: str) -> None:
     assert verdict_on(text) == Close(1009, "frame.too_large", errors.FRAME_TOO_LARGE)
 
@@ -288,7 +294,7 @@ def test_a_frame_that_is_too_large_closes_the_socket(text: str) -> None:
 @pytest.mark.parametrize("padding", ["x" * 65_000, "é" * 32_000, "é" * 10_000])
 def test_a_frame_of_the_largest_size_passes(padding: str) -> None:
     text = '{"action":"echo","token":"' + CLIENT + '","padding":"' + padding + '"}'
-    assert isinstance(verdict_on(text), Forward)
+    assert isinstance(verdict_on(text), bytes)
 
 
 # --- anonymous sockets
@@ -301,8 +307,8 @@ def derive(token: str) -> SocketGuest:
 def test_a_socket_without_session_takes_its_guest_from_the_clients_token() -> None:
     rules = replace(RULES, derive_guest=derive)
     state, verdict = client_frame(SocketState(), configure(), rules, NOW)
-    assert isinstance(verdict, Forward)
-    assert json.loads(verdict.text)["token"] == CLIENT[::-1]
+    assert isinstance(verdict, bytes)
+    assert json.loads(verdict)["token"] == CLIENT[::-1]
     assert state.guest == derive(CLIENT)
     sent = forwarded(message(), replace(state, phase=Phase.CONFIGURED), rules)
     assert sent["message"]["channel"]["metadata"]["customAttributes"] == {"gw.guest": "anon-1"}
@@ -327,7 +333,7 @@ def test_a_sign_in_needs_the_jwt_that_only_the_gateway_has(data: object, expecte
     assert verdict.tracing_id == "t"
     assert "mine" not in str(verdict.frame)
     assert state.phase is Phase.CONFIGURING
-    sent = json.loads(with_jwt(verdict, "JWT").text)
+    sent = json.loads(with_jwt(verdict, "JWT"))
     assert sent["data"] == expected
     assert sent["token"] == UPSTREAM
 
@@ -335,17 +341,17 @@ def test_a_sign_in_needs_the_jwt_that_only_the_gateway_has(data: object, expecte
 def test_a_sign_in_without_data_gets_it() -> None:
     verdict = verdict_on(login(), VERIFIED)
     assert isinstance(verdict, NeedsJwt)
-    assert json.loads(with_jwt(verdict, "JWT").text)["data"] == {"code": "JWT"}
+    assert json.loads(with_jwt(verdict, "JWT"))["data"] == {"code": "JWT"}
 
 
 def test_a_sign_in_that_cannot_be_done_is_answered_and_may_be_tried_again() -> None:
     state, verdict = client_frame(VERIFIED, login(tracingId="t"), RULES, NOW)
     assert isinstance(verdict, NeedsJwt)
-    state, answer = refuse_login(state, verdict, NOW)
+    answer = refuse_login(state, verdict, NOW)
     assert isinstance(answer, Answer)
     assert answer.reason is errors.FRAME_LOGIN
     assert json.loads(answer.text)["tracingId"] == "t"
-    assert isinstance(client_frame(state, configure(), RULES, NOW)[1], Forward)
+    assert isinstance(client_frame(state, configure(), RULES, NOW)[1], bytes)
 
 
 # --- pace
@@ -365,7 +371,7 @@ def burst(make: Callable[[], str], count: int, state: SocketState) -> list[Clien
 )
 def test_genesys_limits_hold_before_genesys(make: Callable[[], str], allowed: int) -> None:
     verdicts = burst(make, allowed + 2, READY)
-    assert all(isinstance(verdict, Forward) for verdict in verdicts[:allowed])
+    assert all(isinstance(verdict, bytes) for verdict in verdicts[:allowed])
     for verdict in verdicts[allowed:]:
         assert reason_of(verdict) is errors.FRAME_RATE
         assert isinstance(verdict, Answer)
@@ -379,7 +385,7 @@ def test_configuring_again_and_again_is_limited_per_session() -> None:
     for second in range(200):
         state = replace(state, phase=Phase.ENDED, requests=0.0)
         state, verdict = client_frame(state, configure(), RULES, NOW + second / 100)
-        passed += isinstance(verdict, Forward)
+        passed += isinstance(verdict, bytes)
     assert 60 <= passed <= 62
 
 
@@ -389,7 +395,7 @@ def test_after_the_wait_frames_pass_again() -> None:
         state, _ = client_frame(state, message(), RULES, NOW)
     refused, verdict = client_frame(state, message(), RULES, NOW)
     assert reason_of(verdict) is errors.FRAME_RATE
-    assert isinstance(client_frame(refused, message(), RULES, NOW + 0.2)[1], Forward)
+    assert isinstance(client_frame(refused, message(), RULES, NOW + 0.2)[1], bytes)
 
 
 def test_a_refused_frame_uses_up_nothing_of_the_pace() -> None:
@@ -399,12 +405,18 @@ def test_a_refused_frame_uses_up_nothing_of_the_pace() -> None:
     assert (state.requests, state.session) == (READY.requests, READY.session)
 
 
-def test_the_sessions_pace_goes_with_it_to_the_next_socket() -> None:
-    state = READY
+def test_all_sockets_of_a_session_have_one_pace() -> None:
+    one_tab = deepcopy(READY)
+    other_tab = replace(READY, session=one_tab.session)
     for _ in range(5):
-        state, _ = client_frame(state, message(), RULES, NOW)
-    other_tab = replace(READY, session=state.session)
-    assert reason_of(verdict_on(message(), other_tab)) is errors.FRAME_RATE
+        assert isinstance(judge(one_tab, message().encode(), RULES, NOW), bytes)
+    assert reason_of(judge(other_tab, message().encode(), RULES, NOW)) is errors.FRAME_RATE
+
+
+def test_a_message_that_is_refused_leaves_the_socket_as_it_was_but_for_the_refusal() -> None:
+    state, _ = client_frame(replace(READY, requests=NOW + 60.0), message(), RULES, NOW)
+    assert state == replace(READY, requests=NOW + 60.0, refusals=state.refusals)
+    assert state.refusals > 0
 
 
 def test_a_socket_that_does_not_stop_is_closed() -> None:
@@ -415,7 +427,8 @@ def test_a_socket_that_does_not_stop_is_closed() -> None:
 
 def test_secrets_stay_out_of_reprs() -> None:
     state, verdict = client_frame(NEW, configure(), RULES, NOW)
-    shown = repr(state) + repr(verdict) + repr(verdict_on(login(), VERIFIED))
+    assert isinstance(verdict, bytes)
+    shown = repr(state) + repr(verdict_on(login(), VERIFIED)) + repr(verdict_on(frame("hack")))
     assert UPSTREAM not in shown
     assert CLIENT not in shown
 
@@ -437,8 +450,8 @@ def test_no_frame_whatever_breaks_the_judge(state: SocketState, members: dict[st
     base = {"action": "onMessage", "token": CLIENT, "deploymentId": DEPLOYMENT, "message": {"text": "x"}}
     text = json.dumps({**base, **members} if whole else members)
     after, verdict = client_frame(state, text, RULES, NOW)
-    if isinstance(verdict, Forward):
-        sent = json.loads(verdict.text)
+    if isinstance(verdict, bytes):
+        sent = json.loads(verdict)
         assert sent["token"] == UPSTREAM
         assert sent["action"] in DEFAULT_ACTIONS
         assert after.client_token is not None
@@ -446,9 +459,9 @@ def test_no_frame_whatever_breaks_the_judge(state: SocketState, members: dict[st
         assert UPSTREAM not in verdict.text
 
 
-@given(st.text(max_size=100))
-def test_no_text_whatever_breaks_the_judge(text: str) -> None:
-    verdict = verdict_on(text)
+@given(st.binary(max_size=100) | st.text(max_size=100).map(str.encode))
+def test_no_bytes_whatever_break_the_judge(payload: bytes) -> None:
+    verdict = judge(deepcopy(READY), payload, RULES, NOW)
     assert isinstance(verdict, Answer)
 
 
@@ -460,7 +473,7 @@ def test_where_the_site_signs_in_at_genesys_a_verified_guests_configure_becomes_
     needs = verdict_on(configure(tracingId="t"), VERIFIED, LOGIN_RULES)
     assert isinstance(needs, NeedsJwt)
     assert (needs.frame["action"], needs.tracing_id) == ("configureAuthenticatedSession", "t")
-    sent = json.loads(with_jwt(needs, "the-jwt").text)
+    sent = json.loads(with_jwt(needs, "the-jwt"))
     assert (sent["data"], sent["token"]) == ({"code": "the-jwt"}, UPSTREAM)
 
 

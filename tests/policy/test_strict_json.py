@@ -80,6 +80,11 @@ def test_other_encodings_are_refused(data: bytes) -> None:
         parse_object_bytes(data)
 
 
+def test_half_a_surrogate_pair_that_is_not_escaped_can_never_be_written_again() -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        serialise(parse_object('{"a":"\ud800"}'))
+
+
 @pytest.mark.parametrize("value", [{"a": 2**64}, {"a": "\ud800"}])
 def test_what_parsers_read_differently_is_not_written(value: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="beyond 64 bits, or half"):

@@ -13,7 +13,7 @@ from gateway.errors import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, Refusal
 from gateway.policy.frames import SocketRules
 from gateway.policy.guests import Person
 from gateway.upstream import ws_renewal
-from gateway.upstream.ws_renewal import MAX_OUTSTANDING, MAX_OUTSTANDING_CHARS, MAX_TRIES, LoginKeeper
+from gateway.upstream.ws_renewal import MAX_OUTSTANDING, MAX_OUTSTANDING_BYTES, MAX_TRIES, LoginKeeper
 from gateway.upstream.ws_types import SocketOpening
 from tests.upstream.socket_stage import DEPLOYMENT, TOKEN, Peer, Stage, Visitor, stage
 
@@ -281,15 +281,16 @@ async def test_what_is_no_json_is_judged_where_all_frames_are() -> None:
 
 
 async def test_what_is_kept_for_sending_again_is_bounded_in_number_and_size() -> None:
+    sent: list[bytes] = []
     kept: list[str] = []
     keeper = LoginKeeper(
-        lambda afresh: asyncio.sleep(0, None), kept.append, lambda step: False, kept.append, lambda: "x"
+        lambda afresh: asyncio.sleep(0, None), sent.append, lambda step: False, kept.append, lambda: "x"
     )
     for number in range(2 * MAX_OUTSTANDING):
-        keeper.outgoing(json.dumps({"action": "echo", "tracingId": f"t-{number}"}))
+        keeper.outgoing(json.dumps({"action": "echo", "tracingId": f"t-{number}"}).encode())
     assert len(keeper._sent) == MAX_OUTSTANDING
     for number in range(20):
-        keeper.outgoing(json.dumps({"action": "onMessage", "tracingId": f"m-{number}", "text": "x" * 60_000}))
-    assert sum(len(sent.text) for sent in keeper._sent.values()) == keeper._chars <= MAX_OUTSTANDING_CHARS
+        keeper.outgoing(json.dumps({"action": "onMessage", "tracingId": f"m-{number}", "text": "x" * 60_000}).encode())
+    assert sum(len(one.payload) for one in keeper._sent.values()) == keeper._bytes <= MAX_OUTSTANDING_BYTES
     oldest = json.dumps({"class": "string", "code": 401, "tracingId": "t-0"})
     assert not keeper.takes(oldest), "its refusal passes to the client, which knows what to do"

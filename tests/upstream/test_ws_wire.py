@@ -102,6 +102,50 @@ def test_no_bytes_break_the_reader_or_make_it_hold_more_than_its_bound(chunks: l
         assert reader.held_bytes <= 256 + 14 + 200
 
 
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536])
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_a_chunk_that_is_one_text_message_is_taken_as_a_whole(size: int, mask: bytes | None) -> None:
+    payload = os.urandom(size)
+    reader = FrameReader(masked=mask is not None, max_bytes=100_000)
+    frame = build_frame(TEXT, payload, mask)
+    taken = reader.whole_text(frame)
+    assert taken == (payload if len(frame) >= 6 and size < 65_536 else None)
+    assert reader.feed(frame) == [(TEXT, payload)]
+
+
+SHORT = st.sampled_from([b"", b"H", b"Hello", b"x" * 125, b"x" * 126, b"x" * 300])
+
+
+@given(
+    st.sampled_from([TEXT, BINARY, CLOSE, PING, PONG]), SHORT, st.booleans(), st.booleans(), st.booleans(),
+    st.integers(0, 3), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 255)), max_size=2), st.booleans(),
+)  # fmt: skip
+def test_what_is_taken_as_a_whole_is_what_the_reader_would_give(
+    opcode: int,
+    payload: bytes,
+    masks: bool,
+    masked: bool,
+    more: bool,
+    cut: int,
+    spoils: list[tuple[int, int]],
+    midway: bool,
+) -> None:
+    frame = bytearray(build_frame(opcode, payload, MASK if masks else None))
+    for at, byte in spoils:
+        frame[at % len(frame)] = byte
+    chunk = bytes(frame[: len(frame) - cut]) + (b"\x81\x00" if more else b"")
+    one, other = FrameReader(masked=masked, max_bytes=256), FrameReader(masked=masked, max_bytes=256)
+    if midway:
+        begun = b"\x01\x81" + MASK + b"x" if masked else b"\x01\x01x"
+        assert one.feed(begun) == other.feed(begun) == []
+    taken = one.whole_text(chunk)
+    if taken is not None:
+        assert other.feed(chunk) == [(TEXT, taken)]
+        assert other.fault is None
+        assert other.held_bytes == 0
+    assert (one.held_bytes, one.fault) == (int(midway), None)
+
+
 def test_messages_before_a_fault_are_still_given() -> None:
     reader = client_reader()
     assert reader.feed(build_frame(TEXT, b"fine", MASK) + b"\xff\xff") == [(TEXT, b"fine")]
