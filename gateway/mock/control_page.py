@@ -17,6 +17,7 @@ from gateway.mock.world import World
 _SHOWN_REQUESTS = 40
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Mock Genesys</title>
+<link rel="icon" href="data:,">
 <style>
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;color:#1b1b1b;background:#fff}
 header{background:#8a1c1c;color:#fff;padding:.6rem 1rem;border-radius:6px}

@@ -36,7 +36,7 @@ TAIL_MOST: Final = 500
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Asked by probes, which hold no token."""
 _HEADERS: Final = {"Cache-Control": "no-store", "Server": SERVER, "X-Content-Type-Options": "nosniff"}
-_PAGE_POLICY: Final = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+_PAGE_POLICY: Final = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
 _COLUMNS: Final = (
     ("time", "@timestamp"),
     ("event", "event.action"),
@@ -195,7 +195,8 @@ def _tail_page(found: Sequence[Mapping[str, object]]) -> str:
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit log: newest records</title>'
-        '<link rel="stylesheet" href="/audit.css"></head><body><h1>Audit log: newest records</h1>'
+        '<link rel="icon" href="data:,"><link rel="stylesheet" href="/audit.css"></head>'
+        "<body><h1>Audit log: newest records</h1>"
         "<p>Newest first. <code>gateway audit verify</code> proves that the log is whole.</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></body></html>"
     )

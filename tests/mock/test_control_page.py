@@ -18,6 +18,7 @@ async def test_an_empty_page_says_what_it_is(mock: RunningMock, http: aiohttp.Cl
     text = await page(http, mock)
     assert "This is not Genesys Cloud" in text
     assert "None yet." in text
+    assert '<link rel="icon" href="data:,">' in text, "its console must not tell of an icon that is missing"
 
 
 async def test_it_shows_transcript_participant_data_and_the_verified_guest_escaped(

@@ -73,6 +73,12 @@ async def test_the_audit_tail_is_readable_and_escaped(make: Make) -> None:
     assert (await client.get("/audit?n=many")).status == 400
 
 
+async def test_the_audit_page_asks_for_no_icon_and_its_policy_lets_the_empty_one_be(make: Make) -> None:
+    answer = await (await make()).get("/audit")
+    assert '<link rel="icon" href="data:,">' in await answer.text()
+    assert "img-src data:" in answer.headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/version", "/audit"])
 async def test_the_admin_token_is_asked_for_where_one_is_set(make: Make, path: str) -> None:
     client = await make(token="let-me-in")

@@ -58,6 +58,12 @@ async def test_the_page_and_its_parts_are_served_under_a_strict_policy(make: Mak
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_it_asks_for_no_icon_and_its_policy_lets_the_empty_one_be(make: Make) -> None:
+    answer = await (await make()).get("/console")
+    assert '<link rel="icon" href="data:,">' in await answer.text()
+    assert "img-src data:" in answer.headers["Content-Security-Policy"]
+
+
 def test_the_page_has_nothing_inline_and_makes_no_html_from_strings() -> None:
     folder = resources.files("gateway") / "data" / "console"
     page = (folder / "index.html").read_text()
