@@ -35,6 +35,8 @@ GUIDE: Final = """
 
   shop page      {shop}
   examples       {shop}/examples/    (plain, strict CSP, consent, single-page, React)
+  stranger       {stranger}/    (the same shop at an origin that is not on the list)
+  console        {admin}/console
   metrics        {admin}/metrics
   audit log      {admin}/audit
   readiness      {admin}/readyz?verbose
@@ -46,7 +48,7 @@ GUIDE: Final = """
     2. Sign in on the page and write again: the agent's side now shows the verified guest, by a pseudonym.
     3. Look at the audit log: one record for each thing that was granted or refused.
     4. curl -i -H 'Origin: https://evil.example' -X POST {gateway}/sites/shop/session
-       is refused, and the answer says why.
+       is refused, and the answer says why. So is the page of the stranger: see the console of its browser window.
 
   State is kept in {state} while it runs. Ctrl-C ends everything.
 """
@@ -66,7 +68,8 @@ GUIDE: Final = """
 def demo(mode: str, shop_port: int, control_port: int, keep: Path | None) -> None:
     """Run everything on loopback with the shipped configuration, and say what to try. Ctrl-C ends it.
 
-    The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088; GATEWAY_ variables change the
+    The gateway listens on 8080 and 9090, the mock on 8091 to 8099, the shop on 8088, the same shop as a
+    stranger to the gateway on any free port; GATEWAY_ variables change the
     addresses of gateway and mock (GATEWAY_SERVER__LISTEN, GATEWAY_ORGS__ACME__ENDPOINTS__LOGIN ...).
     """
     require_compiled_parser()
@@ -98,11 +101,11 @@ async def _run(compiled: Compiled, shop_settings: ShopSettings, control_port: in
         async with contextlib.AsyncExitStack() as stack:
             mock = await stack.enter_async_context(_mock(compiled, control_port))
             run = await stack.enter_async_context(running(compiled, Surroundings(state)))
-            shop = await stack.enter_async_context(running_shop(_furnished(shop_settings, run, mock)))
-            guide = GUIDE.format(
-                shop=shop.url, gateway=run.url, admin=run.admin_url, mock=mock.endpoints.control, state=state
-            )
-            click.echo(guide)
+            furnished = _furnished(shop_settings, run, mock)
+            stranger = await stack.enter_async_context(running_shop(replace(furnished, port=0)))
+            shop = await stack.enter_async_context(running_shop(replace(furnished, foreign_url=f"{stranger.url}/")))
+            addresses = {"shop": shop.url, "stranger": stranger.url, "gateway": run.url, "admin": run.admin_url}
+            click.echo(GUIDE.format(**addresses, mock=mock.endpoints.control, state=state))
             sys.stdout.flush()
             await stop.wait()
     except OSError as exc:
@@ -119,6 +122,7 @@ def _furnished(settings: ShopSettings, run: Running, mock: RunningMock) -> ShopS
         widget_url=f"{run.url}/sites/{SITE}/widget.js",
         metrics_url=f"{run.admin_url}/metrics",
         audit_url=f"{run.admin_url}/audit",
+        console_url=f"{run.admin_url}/console",
         mock_url=f"{mock.endpoints.control}/",
         files_url=f"{mock.endpoints.upload}/",
         genesys_urls=genesys_urls(mock) if run.gateway.compiled.config.sites[SITE].mode == "messenger" else (),

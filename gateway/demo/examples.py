@@ -26,6 +26,7 @@ VENDOR: Final = {
     "react.production.min.js": "react/umd",
     "react-dom.production.min.js": "react-dom/umd",
 }
+_STYLE: Final = "body { max-width: 44rem; margin: 3rem auto; padding: 0 1.5rem; font: 17px/1.8 system-ui, sans-serif }"
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 NODE_MODULES: Final = _PACKAGE.parent / ".cache" / "npm" / "node_modules"
 
@@ -47,8 +48,11 @@ def index_page() -> str:
     links = "".join(f'<li><a href="/examples/{name}">{html.escape(title)}</a></li>' for name, title in EXAMPLES.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Examples</title>'
-        '<link rel="icon" href="data:,"></head>'
-        f"<body><h1>Examples</h1><ul>{links}</ul></body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head>"
+        "<body><h1>Examples</h1><p>Small pages, one for each way to embed the chat. "
+        '<a href="/">Back to the shop</a></p>'
+        f"<ul>{links}</ul></body></html>"
     )
 
 

@@ -34,11 +34,13 @@ class ShopSettings:
     widget_url: str = "http://127.0.0.1:8080/sites/shop/widget.js"
     metrics_url: str = "http://127.0.0.1:9090/metrics"
     audit_url: str = "http://127.0.0.1:9090/audit"
+    console_url: str = "http://127.0.0.1:9090/console"
     mock_url: str = "http://127.0.0.1:8099/"
     files_url: str = "http://127.0.0.1:8096/"
     genesys_urls: tuple[str, ...] = ()
     """Where the stock Messenger talks to; empty where all of the chat goes through the gateway."""
-    foreign_url: str = ""
+    foreign_url: str = "about:blank"
+    """The same shop at an origin that the gateway does not know."""
     client_url: str = ""
     deployment_id: str = ""
     token_lifetime_s: int = 600
@@ -119,8 +121,9 @@ async def _page(request: web.Request) -> web.Response:
         "signed_in": "true" if _is_signed_in(request) else "false",
         "metrics_url": settings.metrics_url,
         "audit_url": settings.audit_url,
+        "console_url": settings.console_url,
         "mock_url": settings.mock_url,
-        "foreign_url": settings.foreign_url or "/foreign",
+        "foreign_url": settings.foreign_url,
     }
     text = _template("demo.html")
     for name, value in values.items():
@@ -156,17 +159,6 @@ async def _example(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store", **policy})
 
 
-async def _foreign(request: web.Request) -> web.Response:
-    settings = request.app[SETTINGS]
-    port = settings.port + 1 if settings.port else 8089
-    text = (
-        "An origin is scheme, host and port together. Run this same shop at another port, for example "
-        f"http://{settings.host}:{port}/, and it is a site unknown to the gateway: its chat does not start, "
-        "the page is unharmed, one line in the console asks for the origin, and the audit log holds the refusal.\n"
-    )
-    return web.Response(text=text)
-
-
 async def _sign_in(request: web.Request) -> web.Response:
     handle = secrets.token_urlsafe(24)
     request.app[SIGNED_IN].add(handle)
@@ -198,7 +190,6 @@ def build_app(settings: ShopSettings) -> web.Application:
     app.add_routes(
         [
             web.get("/", _page),
-            web.get("/foreign", _foreign),
             web.get("/examples/", _examples),
             web.get("/examples/vendor/{file}", vendor_file),
             web.get("/examples/{name}", _example),

@@ -71,7 +71,10 @@ async def test_the_demo_tells_its_addresses_serves_them_and_ends_on_ctrl_c(tmp_p
         for address in addresses - {f"http://127.0.0.1:{ports[0]}/sites/shop/session"}:
             async with client.get(address) as answer:
                 assert answer.status == 200, address
+        stranger = re.search(r"stranger\s+(http://127\.0\.0\.1:\d+/)", told.decode())
+        assert stranger is not None
         async with client.get(f"http://127.0.0.1:{shop}/") as page:
+            assert f'href="{stranger[1]}"' in await page.text()
             goes_to_genesys = f"ws://127.0.0.1:{ports[2]}" in page.headers["Content-Security-Policy"]
         async with client.get(f"http://127.0.0.1:{ports[0]}/sites/shop/widget.js") as script:
             assert re.search(rf'"mode": ?"{mode}"', await script.text())

@@ -18,6 +18,7 @@ SETTINGS = ShopSettings(
     now=lambda: NOW,
     widget_url="https://chat.example/sites/shop/widget.js",
     files_url="https://files.example/",
+    foreign_url="https://stranger.example/",
 )
 
 
@@ -104,12 +105,15 @@ async def test_each_page_has_a_nonce_of_its_own(visitor: tuple[ClientSession, st
     assert len(policies) == 2
 
 
-async def test_the_foreign_page_tells_how_to_play_a_site_that_is_not_allowed(
+async def test_the_page_links_to_a_stranger_and_to_all_that_shows_what_happened(
     visitor: tuple[ClientSession, str],
 ) -> None:
     session, url = visitor
-    async with session.get(f"{url}/foreign") as answer:
-        assert "http://127.0.0.1:8089/" in await answer.text()
+    named = (SETTINGS.foreign_url, SETTINGS.console_url, SETTINGS.metrics_url, SETTINGS.audit_url, SETTINGS.mock_url)
+    async with session.get(url) as answer:
+        page = await answer.text()
+    assert [f'<a href="{address}">' in page for address in named] == [True] * 5
+    assert "{{" not in page
 
 
 async def test_a_taken_port_is_an_error_not_a_surprise() -> None:

@@ -152,8 +152,8 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
         world.oidc.discovery_uri = f"http://127.0.0.1:{public}/.well-known/openid-configuration"
         mock = await stack.enter_async_context(running_mock(MockSettings.free_ports(agent_delay_s=0.05), world))
         theirs = genesys_urls(mock) if changes.get("sites.shop.mode") == "messenger" else ()
-        shop = await stack.enter_async_context(_shop(shop_port, public, admin, mock, theirs))
-        stranger = await stack.enter_async_context(_shop(stranger_port, public, admin, mock))
+        shop = await stack.enter_async_context(_shop(shop_port, stranger_port, public, admin, mock, theirs))
+        stranger = await stack.enter_async_context(_shop(stranger_port, stranger_port, public, admin, mock))
         ends = mock.endpoints
         own = {
             "server.listen": f"127.0.0.1:{listen}",
@@ -174,7 +174,7 @@ async def staged(directory: Path, **flags: object) -> AsyncIterator[Stage]:
 
 
 def _shop(
-    port: int, public: int, admin: int, mock: RunningMock, theirs: tuple[str, ...] = ()
+    port: int, stranger: int, public: int, admin: int, mock: RunningMock, theirs: tuple[str, ...] = ()
 ) -> AbstractAsyncContextManager[Shop]:
     return running_shop(
         ShopSettings(
@@ -183,6 +183,8 @@ def _shop(
             widget_url=f"http://127.0.0.1:{public}/sites/shop/widget.js",
             metrics_url=f"http://127.0.0.1:{admin}/metrics",
             audit_url=f"http://127.0.0.1:{admin}/audit",
+            console_url=f"http://127.0.0.1:{admin}/console",
+            foreign_url=f"http://127.0.0.1:{stranger}/",
             mock_url=f"{mock.endpoints.control}/",
             files_url=f"{mock.endpoints.upload}/",
             genesys_urls=theirs,

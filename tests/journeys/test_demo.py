@@ -68,7 +68,12 @@ async def test_a_reload_brings_the_conversation_back(stage: Stage, browser: Brow
 
 @pytest.mark.parametrize(
     ("link", "shows"),
-    [("Metrics", "gateway_http_requests_total"), ("Audit", "session.issued"), ("The other side", "Look behind me")],
+    [
+        ("Console", "Genesys tokens by client"),
+        ("Metrics", "gateway_http_requests_total"),
+        ("Audit", "session.issued"),
+        ("The other side", "Look behind me"),
+    ],
 )
 async def test_the_page_links_to_what_happened_behind(stage: Stage, browser: Browser, link: str, shows: str) -> None:
     """Each link of the page opens, and shows this very visit."""
@@ -83,8 +88,9 @@ async def test_the_page_links_to_what_happened_behind(stage: Stage, browser: Bro
 async def test_a_page_of_an_origin_that_is_not_listed_is_told_once_and_unharmed(stage: Stage, browser: Browser) -> None:
     """The same shop at another port: one console line with reason and request id, a refusal on record."""
     async with window_of(browser) as window:
+        await window.page.goto(stage.shop.url)
         async with window.page.expect_response("**/beacon"):  # its refusal is the one on record
-            await window.page.goto(stage.stranger.url)
+            await window.page.get_by_role("link", name="A site that is not on the list").click()
             await window.until(lambda: bool(window.ours))
         await window.page.get_by_role("button", name="Sign in as Ada").click()  # the page itself still works
         await expect(window.page.locator("#visitor")).to_have_text("Ada Lovelace")

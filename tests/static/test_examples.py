@@ -44,7 +44,7 @@ async def chat(visit: Visit) -> None:
 
 async def test_the_shop_lists_every_example(visit: Visit, shop: str) -> None:
     await visit.page.goto(f"{shop}/examples/")
-    assert await visit.page.get_by_role("link").count() == len(EXAMPLES)
+    assert await visit.page.get_by_role("list").get_by_role("link").count() == len(EXAMPLES)
     assert {path.stem for path in (ROOT / "static" / "examples").glob("*.html")} == set(EXAMPLES)
 
 
