@@ -197,6 +197,7 @@ class Admissions:
             who=self._gate.subject(trail),
             auth_method=trail.issuer or "anonymous",
             session_ref=self._gate.reference("session", session.id),
+            token_ref=self._gate.reference("token", admission.handle),
             kid=visitor.key if visitor is not None else None,
             issuer=visitor.issuer if visitor is not None else session.issuer,
             findings=visitor.findings if visitor is not None else (),

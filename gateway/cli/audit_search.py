@@ -19,10 +19,11 @@ from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import output_option, print_json
 from gateway.observe.audit.export import FORMATS, table_line
 from gateway.observe.audit.pseudonyms import KeyRing
-from gateway.observe.audit.query import GROUPS, Filter, Found, count, search
+from gateway.observe.audit.query import GROUPS, Filter, Found, count, deeds, search
 from gateway.observe.audit.settings import AuditSettings
 
-REF_KINDS: Final = ("session", "token", "ticket", "code", "conversation")
+REF_KINDS: Final = ("token", "session", "conversation")
+"""What records refer to: tokens, handles, tickets and codes; ids of sessions; conversations, where they are hidden."""
 _POLL_S: Final = 1.0
 _BUCKET: Final = re.compile(r"^(\d+)(s|m|h|d)$")
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -38,6 +39,7 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 @click.option(
     "--subject", help="The visitor's own id, or guest id; needs --site and the keys. All its pseudonyms are searched."
 )
+@click.option("--backend", "backends", multiple=True, help="Backend, by its name in the configuration.")
 @click.option(
     "--ref", "refs", multiple=True, help="Reference of a token or session, as `gateway audit hash` prints it."
 )
@@ -77,8 +79,8 @@ def _filter(settings: AuditSettings, where: dict[str, Any], named: dict[str, Any
         users |= set(pseudonyms_of(settings, named["site"], ids)) or {"nobody"}
     return Filter(
         actions=frozenset(named["actions"]), outcome=named["outcome"], reasons=frozenset(named["reasons"]),
-        site=named["site"],
-        users=frozenset(users), refs=frozenset(named["refs"]), trace=named["trace"], request=named["request"],
+        site=named["site"], users=frozenset(users), refs=frozenset(named["refs"]),
+        backends=frozenset(named["backends"]), trace=named["trace"], request=named["request"],
         conversation=named["conversation"], since=moment(named["since"], now), until=moment(named["until"], now),
     )  # fmt: skip
 
@@ -136,7 +138,8 @@ def stats(by: str, bucket: str | None, since: str | None, until: str | None, out
 def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: Any) -> int:
     """Was this leaked token or handle ours, whose, and what did it do? SECRET is read from stdin when it is left out.
 
-    Prints its references and every record that names one of them. Exit code 0 when it was ours, 1 when not.
+    Prints its references, every record that names one of them, and what was done by the session or backend that it was
+    given to. Exit code 0 when it was ours, 1 when not.
     """
     text = (sys.stdin.readline() if secret is None else secret).strip()
     if not text:
@@ -150,7 +153,9 @@ def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: 
     with files_read():
         ring = KeyRing(settings.dir / "keys")
         refs = {kind: ring.ref(kind, text) for kind in kinds or REF_KINDS}
-        found = list(search(log_dirs(settings), Filter(refs=frozenset(refs.values()))))
+        dirs = log_dirs(settings)
+        named = list(search(dirs, Filter(refs=frozenset(refs.values()))))
+        found = list(deeds(dirs, named)) if named else []
     record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
     _print_hash(refs, found, output)
     return Exit.OK if found else Exit.FAILED

@@ -45,10 +45,13 @@ class Log:
 def log(tmp_path: Path) -> Log:
     directory = tmp_path / "log"
     ring = KeyRing(directory / "keys")
-    user, ref = ring.pseudonym("shop", "ann", START), ring.ref("session", LEAKED)
+    user, ref = ring.pseudonym("shop", "ann", START), ring.ref("session", "the id of the session")
     who = records.subject(site="shop", client_ip="192.0.2.7", user=user, session_ref=ref)
+    handle = ring.ref("token", LEAKED)
     made = Made(directory).write([
-        records.session_issued(at=START, who=who, auth_method="oidc", session_ref=ref, expires_at=START + 900),
+        records.session_issued(
+            at=START, who=who, auth_method="oidc", session_ref=ref, token_ref=handle, expires_at=START + 900,
+        ),
         records.proxy_denied(at=START + 1, who=who, reason="route.not_allowed", route="close"),
     ]).close()  # fmt: skip
     key_file = tmp_path / "key.pem"
@@ -130,7 +133,7 @@ def test_an_anchor_that_cannot_be_fetched_is_unreachable(log: Log) -> None:
     ("words", "count"),
     [([], 5), (["--action", "session.issued"], 1), (["--subject", "ann", "--site", "shop"], 2), (["--subject", "bob",
         "--site", "shop"], 0),
-     (["--reason", "route.not_allowed"], 1), (["--since", "2026-11-18T11:06:41"], 1), (["--limit", "2"], 2)],
+     (["--backend", "crm"], 0), (["--reason", "route.not_allowed"], 1), (["--since", "2026-11-18T11:06:41"], 1), (["--limit", "2"], 2)],
 )  # fmt: skip
 def test_query_finds_what_was_asked(log: Log, words: list[str], count: int) -> None:
     result = log.run("query", *words)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from gateway.app.observers import OWN_ROUTE
+from gateway.cli.audit import audit_group
 from tests.journeys.guest_client import connected
-from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, Stack, whole_stack
+from tests.stack import BACKEND_ID, BACKEND_KEY, DEPLOYMENT, PAGE, Stack, basic, whole_stack
 from tests.telemetry.drive import WAIT, ask, visitor_token
 
 
@@ -110,3 +113,41 @@ async def test_conversations_are_named_as_the_configuration_says(tmp_path: Path,
     async with whole_stack(tmp_path, {"audit.conversation_id": kept}) as stack:
         named = stack.gateway.audit.conversation("c0000000-0000-4000-8000-000000000001")
         assert named.startswith(start or "c0000000-")
+
+
+def leaked(directory: Path, word: str) -> list[tuple[str, str]]:
+    """What `gateway audit hash` says of a word: action and request id of each record."""
+    words = ["hash", "--dir", str(directory / ".gateway" / "audit"), "-o", "json"]
+    result = CliRunner().invoke(audit_group, words, input=f"{word}\n", standalone_mode=False)
+    assert result.exception is None, result.exception
+    document = json.loads(result.stdout)
+    assert document["ours"] is bool(document["records"])
+    return [(one["event.action"], one.get("http.request.id")) for one in document["records"]]
+
+
+async def test_everything_that_the_gateway_gives_out_leads_to_what_was_done_with_it(tmp_path: Path) -> None:
+    """Was this leaked word ours, and what did it do? For handle, renewed handle, ticket, backend's handle, token."""
+    async with whole_stack(tmp_path) as stack:
+        session = await stack.session(visitor_token())
+        renewed = await stack.session(bearer=session["session_token"])
+        async with stack.call("POST", "/ticket", bearer=renewed["session_token"], json={}) as answer:
+            ticket = (await answer.json())["ticket"]
+        async with stack.call("GET", "/api/v2/users/me", bearer=renewed["session_token"]) as answer:
+            refused = answer.headers["X-Request-Id"]
+        form = {"grant_type": "client_credentials"}
+        async with stack.client.post(
+            f"{stack.url}/oauth/token", headers=basic(BACKEND_ID, BACKEND_KEY), data=form
+        ) as got:
+            handle = (await got.json())["access_token"]
+        async with stack.call("GET", WAIT, bearer=handle, origin=None) as answer:
+            carried = answer.headers["X-Request-Id"]
+        (token,) = reader(stack)
+        await stack.records()
+    for word in (session["session_token"], renewed["session_token"], ticket):
+        found = leaked(tmp_path, word)
+        assert [action for action, _ in found] == ["session.issued", "session.issued", "token.minted", "proxy.denied"]
+        assert found[-1] == ("proxy.denied", refused)
+    assert ("proxy.allowed", carried) in leaked(tmp_path, handle)
+    assert ("proxy.denied", refused) not in leaked(tmp_path, handle)
+    assert ("proxy.allowed", carried) in leaked(tmp_path, token)
+    assert leaked(tmp_path, "gws_" + "A" * 43) == []

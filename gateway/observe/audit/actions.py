@@ -52,7 +52,8 @@ def _seal(name: str, needs: tuple[str, ...], may: tuple[str, ...] = (), outcome:
 _ROWS: Final = (
     Action("session.issued", ("authentication", "session"), ("start",), "success", "A", (3002, 1),
            ("gateway.site", "gateway.auth.method", "gateway.ref.session", "gateway.session.expires"),
-           (*_WHO, "gateway.auth.kid", "gateway.auth.issuer", "gateway.auth.findings", "event.duration")),
+           (*_WHO, "gateway.ref.token", "gateway.auth.kid", "gateway.auth.issuer", "gateway.auth.findings",
+               "event.duration")),
     Action("session.denied", ("authentication",), ("start",), "failure", "C", (3002, 1),
            ("event.reason",), (*_WHO, *_HTTP, "gateway.auth.method")),
     Action("session.ended", ("session",), ("end",), "success", "B", (3002, 2),

@@ -136,6 +136,8 @@ def syslog_message(line: bytes, node: str) -> bytes:
 
 _TABLE: Final = (
     "gateway.site",
+    "gateway.backend",
+    "gateway.token.kind",
     "gateway.route",
     "http.response.status_code",
     "event.reason",

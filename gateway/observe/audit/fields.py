@@ -59,7 +59,7 @@ ABOUT: Final[dict[str, Field]] = {
     "gateway.ref.client": Field(
         "string", "HMAC of the full address under the key of the day", 64, r"^c\d{8}:[0-9a-f]{24}$"
     ),
-    "gateway.ref.session": Field("string", "HMAC of the session handle", 34, REF),
+    "gateway.ref.session": Field("string", "HMAC of the session's id: the same for all of its handles", 34, REF),
     "http.request.id": Field("string", "request id, also in the answer", 64),
     "trace.id": Field("string", "trace id (W3C)", 32),
     "event.duration": Field("integer", "nanoseconds"),
@@ -72,7 +72,7 @@ OWN: Final[dict[str, Field]] = {
     "gateway.auth.findings": Field("strings", "codes of rules that the proof broke, and that were only reported"),
     "gateway.auth.issuer": Field("string", "issuer of the verified proof", 255),
     "gateway.session.expires": Field("string", "end of the session", 27),
-    "gateway.ref.token": Field("string", "HMAC of the token", 34, REF),
+    "gateway.ref.token": Field("string", "HMAC of the token or handle that was given out, or injected", 34, REF),
     "gateway.token.scopes": Field("strings", "scopes or permissions of the token"),
     "gateway.token.expires": Field("string", "end of the token", 27),
     "gateway.token.client": Field("string", "client or backend, by its name in the configuration", 64),

@@ -18,6 +18,7 @@ from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments
 from gateway.observe.audit.times import parse_time
 
 _TIME = slice(15, 42)  # `{"@timestamp":"` and 27 characters
+_GIVING = frozenset({"session.issued", "token.minted"})
 
 
 class Found(NamedTuple):
@@ -43,6 +44,7 @@ class Filter:
     site: str | None = None
     users: frozenset[str] = frozenset()
     refs: frozenset[str] = frozenset()
+    backends: frozenset[str] = frozenset()
     trace: str | None = None
     request: str | None = None
     conversation: str | None = None
@@ -59,14 +61,16 @@ class Filter:
             and (self.site is None or get("gateway.site") == self.site)
             and (not self.users or get("user.id") in self.users)
             and (not self.refs or self._names_ref(document))
+            and (not self.backends or get("gateway.backend") in self.backends)
             and (self.trace is None or get("trace.id") == self.trace)
             and (self.request is None or get("http.request.id") == self.request)
             and (self.conversation is None or self._names_conversation(document))
         )
 
     def _names_ref(self, document: Mapping[str, Any]) -> bool:
-        one_of = {document.get("gateway.ref.token"), document.get("gateway.ref.session")}
-        return not self.refs.isdisjoint(one_of.union(document.get("gateway.aggregate.tokens", ())))
+        one_of = {document.get(name) for name in ("gateway.ref.token", "gateway.ref.session", "gateway.conversation")}
+        summed = (document.get(f"gateway.aggregate.{name}", ()) for name in ("tokens", "conversations"))
+        return not self.refs.isdisjoint(one_of.union(*summed))
 
     def _names_conversation(self, document: Mapping[str, Any]) -> bool:
         listed = document.get("gateway.aggregate.conversations", ())
@@ -77,6 +81,7 @@ class Filter:
         asked for.
         """
         said = [f"action={item}" for item in sorted(self.actions)] + [f"reason={item}" for item in sorted(self.reasons)]
+        said += [f"backend={item}" for item in sorted(self.backends)]
         said += [
             f"{name}={value}" for name in ("outcome", "site", "trace", "request") if (value := getattr(self, name))
         ]
@@ -92,6 +97,30 @@ def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
     until = "~" if wanted.until is None else iso(wanted.until)
     streams = [_of_writer(segments, wanted, since, until) for segments in by_writer(find_segments(paths)).values()]
     return (found for *_, found in heapq.merge(*streams))
+
+
+def deeds(paths: Iterable[Path], given: Sequence[Found]) -> Iterator[Found]:
+    """Yield what was done by those who held what these records gave out, and these records; raises OSError.
+
+    Of a session: all that it did, with whichever of its handles. Of a backend: all that it did while the handle was
+    good, with whichever of its credentials. Records name the caller and not the handle that it came with.
+    """
+    places = {(one.writer, one.sequence) for one in given}
+    giving = [one.document for one in given if one.document["event.action"] in _GIVING]
+    sessions = {ref for document in giving if (ref := document.get("gateway.ref.session")) is not None}
+    lives = [
+        (document["gateway.backend"], document["@timestamp"], document["gateway.token.expires"])
+        for document in giving
+        if "gateway.backend" in document
+    ]
+    for found in search(paths, Filter()):
+        caller = found.document.get("gateway.backend")
+        if (
+            (found.writer, found.sequence) in places
+            or found.document.get("gateway.ref.session") in sessions
+            or any(caller == backend and begins <= found.at <= ends for backend, begins, ends in lives)
+        ):
+            yield found
 
 
 def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Ranked]:

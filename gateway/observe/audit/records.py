@@ -161,10 +161,13 @@ _FIELD_OF: Final[dict[str, str]] = {
 def session_issued(
     *, at: float, who: Subject, auth_method: str, session_ref: str, expires_at: float, kid: str | None = None,
     issuer: str | None = None, findings: Iterable[str] = (), duration_s: float | None = None,
-    request_id: str | None = None, trace_id: str | None = None,
+    token_ref: str | None = None, request_id: str | None = None, trace_id: str | None = None,
 ) -> Record:  # fmt: skip
-    """A guest session was given out (class A). `findings`: rules that its proof broke, where they are only reported."""
+    """A guest session, or a fresh handle of one, was given out (class A). `findings`: rules that its proof broke, where
+    they are only reported; `token_ref`: the reference of the handle.
+    """
     return _record("session.issued", at, who, auth_method=auth_method, session_ref=session_ref, kid=kid, issuer=issuer,
+                   token_ref=token_ref,
                    findings=list(findings) or None, session_expires=iso(expires_at), duration=_duration_ns(duration_s),
                    request_id=request_id,
                    trace_id=trace_id)  # fmt: skip

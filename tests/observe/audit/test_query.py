@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.observe.audit import records
-from gateway.observe.audit.query import Filter, count, parsed, search
-from gateway.observe.audit.records import subject
+from gateway.observe.audit.query import Filter, count, deeds, parsed, search
+from gateway.observe.audit.records import Record, subject
 from tests.observe.audit.making import START, Hand, Made, use
 
 
@@ -48,7 +48,7 @@ def test_writers_come_as_one_stream_by_time(directory: Path) -> None:
         ({"users": frozenset(["p202611:" + "1" * 24])}, ["origin.denied", "token.minted"]),
         ({"refs": frozenset(["h:" + "a" * 32])}, ["token.minted"]), ({"request": "r2"}, ["proxy.allowed"]),
         ({"since": START + 4}, ["origin.denied", "token.minted"]), ({"until": START + 2.5}, ["proxy.allowed"]),
-        ({"trace": "none"}, []), ({"conversation": "none"}, []),
+        ({"trace": "none"}, []), ({"conversation": "none"}, []), ({"backends": frozenset(["none"])}, []),
     ],
 )  # fmt: skip
 def test_filters(directory: Path, named: dict[str, object], actions: list[str]) -> None:
@@ -68,6 +68,66 @@ def test_a_torn_line_is_no_record() -> None:
 
 
 def test_a_filter_says_what_was_asked_but_nobodys_name() -> None:
-    said = str(Filter(actions=frozenset(["a"]), users=frozenset(["p202611:secret"]), since=START))
-    assert said == "action=a users=1 since=2026-11-18T11:06:40.000000Z"
+    said = str(
+        Filter(actions=frozenset(["a"]), users=frozenset(["p202611:secret"]), backends=frozenset(["crm"]), since=START)
+    )
+    assert said == "action=a backend=crm users=1 since=2026-11-18T11:06:40.000000Z"
     assert str(Filter()) == "everything"
+
+
+def done(directory: Path, ref: str) -> list[str]:
+    """What was done by whoever held what the reference stands for, as `action request`."""
+    named = list(search([directory], Filter(refs=frozenset([ref]))))
+    return [f"{i.document['event.action']} {i.document.get('http.request.id')}" for i in deeds([directory], named)]
+
+
+def test_what_a_handle_did_is_what_its_session_did(tmp_path: Path) -> None:
+    first, second, own, other = ("h:" + letter * 32 for letter in "abcd")
+    who, stranger = (subject(site="shop", session_ref=ref) for ref in (own, other))
+
+    def issued(at: float, handle: str, request: str) -> Record:
+        return records.session_issued(
+            at=at, who=who, session_ref=own, token_ref=handle, request_id=request, auth_method="oidc",
+            expires_at=START + 60,
+        )  # fmt: skip
+
+    Made(tmp_path).write([
+        issued(START, first, "1"),
+        records.proxy_denied(at=START + 1, who=who, reason="route.unknown", request_id="2"),
+        records.proxy_denied(at=START + 2, who=stranger, reason="route.unknown", request_id="3"),
+        issued(START + 3, second, "4"),
+        records.proxy_denied(at=START + 4, who=subject(site="shop"), reason="route.unknown", request_id="5"),
+    ]).close()  # fmt: skip
+    whole = ["session.issued 1", "proxy.denied 2", "session.issued 4"]
+    assert [done(tmp_path, ref) for ref in (first, second, own)] == [whole] * 3
+    assert done(tmp_path, "h:" + "e" * 32) == []
+
+
+def test_what_a_handle_of_a_backend_did_is_what_the_backend_did_while_it_was_good(tmp_path: Path) -> None:
+    ref, nobody = "h:" + "a" * 32, subject(client_ip="192.0.2.9")
+    calls = [
+        records.proxy_denied(at=START + second, who=nobody, reason="route.unknown", backend=backend, request_id=backend)
+        for second, backend in ((1, "crm"), (2, "bot"), (99, "crm"))
+    ]
+    minted = records.token_minted(
+        at=START, who=nobody, token_ref=ref, client="crm", backend="crm", expires_at=START + 60, request_id="1"
+    )
+    Made(tmp_path).write([minted, *calls]).close()
+    assert done(tmp_path, ref) == ["token.minted 1", "proxy.denied crm"]
+
+
+def test_a_token_of_genesys_did_the_calls_that_name_it_and_no_other(tmp_path: Path) -> None:
+    ref, nobody = "h:" + "a" * 32, subject(site="shop")
+    Made(tmp_path).write([
+        records.token_minted(at=START, who=nobody, token_ref=ref, client="closer", expires_at=START + 60),
+        records.proxy_upstream_error(at=START, who=nobody, error="token.rejected", token_ref=ref, request_id="1"),
+        records.proxy_upstream_error(at=START, who=nobody, error="upstream.timeout", request_id="2"),
+    ]).close()  # fmt: skip
+    assert done(tmp_path, ref) == ["token.minted None", "proxy.upstream_error 1"]
+
+
+def test_a_conversation_that_is_hidden_is_found_by_its_reference(tmp_path: Path) -> None:
+    hidden = "h:" + "c" * 32
+    made = use(1)._replace(said={**use(1).fields, "gateway.conversation": hidden})
+    Made(tmp_path).write([made, use(2)]).close()
+    assert done(tmp_path, hidden) == ["proxy.allowed r1"]
