@@ -216,24 +216,30 @@ async def test_the_panel_has_no_violation_of_axe(visit: Visit) -> None:
 
 
 async def test_loading_costs_little_and_moves_nothing(visit: Visit) -> None:
-    """The script itself takes under 5 ms of the main thread, as the best of five loads tells; no layout shift."""
+    """All scripts take under 5 ms of the main thread until the chat is on the page; no layout shift.
+
+    Counted in the thread's own processor time, which stands still while other programs have the processor; the best
+    of five loads, for the first one starts the browser's own machinery too.
+    """
     visit.gateway.settings = ZENDESK
     visit.site.before = (
         "window.shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
         " shift += entry.value; }).observe({ type: 'layout-shift', buffered: true });"
     )
     session = await visit.context.new_cdp_session(visit.page)
-    await session.send("Profiler.enable")
-    spent_us = []
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    async def script_ms() -> float:
+        metrics = (await session.send("Performance.getMetrics"))["metrics"]
+        return 1000 * next(float(metric["value"]) for metric in metrics if metric["name"] == "ScriptDuration")
+
+    spent_ms = []
     for _ in range(5):
-        await session.send("Profiler.setSamplingInterval", {"interval": 100})
-        await session.send("Profiler.start")
+        await visit.page.goto("about:blank")
+        before_ms = await script_ms()
         await visit.go()
-        profile = (await session.send("Profiler.stop"))["profile"]
-        ours = {node["id"] for node in profile["nodes"] if "widget.js" in node["callFrame"]["url"]}
-        deltas = zip(profile["samples"], profile["timeDeltas"], strict=True)
-        spent_us.append(sum(delta for sample, delta in deltas if sample in ours))
-    assert min(spent_us) < 5_000
+        spent_ms.append(await script_ms() - before_ms)
+    assert 0 < min(spent_ms) < 5
     assert await visit.run("return shift;") == 0
 
 
