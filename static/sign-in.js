@@ -68,7 +68,8 @@ export function provideSignIn({ base, site, dpop, fail, genesys, command, debug 
   }
 
   const told = (why) => { if (why.code !== "visitor.not_signed_in") fail({ ...why, detail: why.message }); };
-  const giving = (request) => authCode().then((code) => request.resolve(code), (why) => {
+  const step = (name) => debug("login", { step: name });
+  const giving = (request) => authCode().then((code) => { step("code given"); request.resolve(code); }, (why) => {
     told(why);
     request.reject(why.code);
   });
@@ -76,6 +77,7 @@ export function provideSignIn({ base, site, dpop, fail, genesys, command, debug 
   const again = (request) => (proof ? session.signIn(proof) : session.handle())
     .then(() => request.resolve(), (why) => { told(why); request.reject(why.code); });
   const stepUp = (request) => authCode().then((code) => {
+    step("stepped up");
     plugin.publish("signedIn", code);
     request.resolve(code);
   }, (why) => {
@@ -96,7 +98,9 @@ export function provideSignIn({ base, site, dpop, fail, genesys, command, debug 
   return {
     /** Prove who the visitor is. `live`: an anonymous conversation goes on, and becomes this visitor's. */
     async signIn(given, live) {
+      step("proof");
       await session.signIn(given);
+      step("session");
       proof = given;
       const name = live ? "MessagingService.stepUpConversation" : "Auth.reAuthenticate";
       await command(name).catch((why) => debug("no effect", { name, why: String(why?.message ?? why) }));

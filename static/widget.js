@@ -27,7 +27,7 @@
   function debug(step, detail) {
     if (!settings.debug && data.debug === undefined) return;
     const secret = /token|jwt|code$|ticket|text|url/i;
-    const hide = (key, value) => (value !== undefined && secret.test(key) ? "[hidden]" : value);
+    const hide = (key, value) => (value?.length && secret.test(key) ? "[hidden]" : value);
     console.debug("gateway:", step, detail === undefined ? "" : JSON.stringify(detail, hide));
   }
 

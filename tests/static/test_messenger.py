@@ -173,3 +173,15 @@ async def test_signing_out_ends_the_session_at_the_gateway(visit: Visit) -> None
     await start(visit)
     await visit.run("await window.gateway.signIn('ada.jwt'); await window.gateway.signOut();")
     assert len(visit.gateway.asked("end")) == 1
+
+
+async def test_debug_tells_region_and_each_step_of_the_login_and_no_token(visit: Visit) -> None:
+    visit.site.tag = "data-debug"
+    await start(visit)
+    await visit.run("await window.gateway.signIn(() => 'ada.jwt.secret');")
+    assert (await visit.run(ASK_CODE))[0] == "resolved"
+    steps = ["proof", "session", "code given"]
+    told = [f'gateway: login {{"step":"{step}"}}' for step in steps]
+    await visit.console.until(lambda: [line for line in visit.console.ours if " login " in line] == told)
+    assert any('"mode":"messenger","region":"prod-euw1"' in line for line in visit.console.ours)
+    assert not any(secret in line for line in visit.console.ours for secret in ("ada.jwt", "gwc_", "gws_"))

@@ -259,7 +259,12 @@ async def test_debug_shows_the_steps_and_no_secret(visit: Visit) -> None:
     await visit.run("await window.gateway.signIn('ada.jwt.secret');")
     await visit.write("private words")
     await visit.gateway.until(lambda: visit.gateway.sent() == ["private words"])
+    await visit.gateway.close_sockets(1001)
+    await visit.console.until(lambda: any('socket closed {"code":1001' in line for line in visit.console.ours))
     said = "\n".join(visit.console.ours)
+    assert '"mode":"proxied","region":"prod-euw1"' in said
+    assert 'login {"step":"proof"}' in said
+    assert '"verified":true' in said
     assert "frame out" in said
     assert not any(secret in said for secret in ("private words", "ada.jwt", "gws_", "gwt_", "gwh_"))
 
