@@ -132,7 +132,19 @@ class Gate:
         self._metrics = metrics
         self._clock = clock
         self._allowed = metrics.origin_checks.child("allowed")
-        self._subjects: OrderedDict[tuple[str, str, str, int], Subject] = OrderedDict()
+        self._subjects: OrderedDict[tuple[str, str, str], Subject] = OrderedDict()
+        self._day = -1.0
+
+    def permit_at_once(self, facts: Facts, rules: SiteRules, trail: Trail) -> Permit | None:
+        """Leave for one REST call, when nothing need be waited for; None: ask `permit`. Raises as `permit`."""
+        if not self._audit.has_room or self._audit.has_subject_keys:
+            return None
+        trail.caller = facts.caller
+        permit = decide(facts, rules, self._clock())
+        self._allowed.value += 1.0
+        trail.route = permit.route.name
+        trail.template = permit.route.match.path
+        return permit
 
     async def permit(self, facts: Facts, rules: SiteRules, trail: Trail) -> Permit:
         """Leave for one REST call. Raises Refusal; the web room hands it back to `refused`.
@@ -162,13 +174,16 @@ class Gate:
             await self._audit.room(trail.site)
         return permit
 
-    async def carried(
-        self, trail: Trail, *, status: int, request_bytes: int, response_bytes: int, duration_s: float
-    ) -> None:
-        """Record that a permitted call was carried (class B)."""
+    def carry(
+        self, trail: Trail, status: int, request_bytes: int, response_bytes: int, duration_s: float
+    ) -> Record | None:
+        """Record that a permitted call was carried (class B), without waiting; a record that found no room comes back,
+        and is for `used` to wait with.
+        """
+        at, caller, conversation = self._clock(), trail.caller, trail.conversation
         record = records.proxy_allowed(
-            at=self._clock(),
-            who=self.subject(trail),
+            at=at,
+            who=trail.who or self._subject_at(trail, at),
             request_id=trail.request_id,
             route=trail.route or trail.surface,
             method=trail.method,
@@ -180,12 +195,19 @@ class Gate:
             responder=trail.responder,
             duration_s=duration_s,
             upstream_s=trail.upstream_s,
-            conversation=None if trail.conversation is None else self._audit.conversation(trail.conversation),
-            backend=trail.caller.name if isinstance(trail.caller, Backend) else None,
+            conversation=None if conversation is None else self._audit.conversation(conversation),
+            backend=caller.name if isinstance(caller, Backend) else None,
             token_ref=trail.token_ref,
             trace_id=trail.trace_id,
         )
-        if not self._audit.try_use(record):
+        return None if self._audit.try_use(record) else record
+
+    async def carried(
+        self, trail: Trail, *, status: int, request_bytes: int, response_bytes: int, duration_s: float
+    ) -> None:
+        """Record that a permitted call was carried, waiting for room where there is none. Raises as `used`."""
+        record = self.carry(trail, status, request_bytes, response_bytes, duration_s)
+        if record is not None:
             await self._audit.use(record)
 
     def injected(self, trail: Trail, reference: str) -> None:
@@ -304,15 +326,20 @@ class Gate:
         return self._audit.ref(kind, secret)
 
     def subject(self, trail: Trail) -> Subject:
-        """Whom the records of this request are about; built once per guest and address."""
-        if trail.who is not None:
-            return trail.who
+        """Whom the records of this request are about; built once per guest, address and day."""
+        return trail.who or self._subject_at(trail, self._clock())
+
+    def _subject_at(self, trail: Trail, at: float) -> Subject:
+        if at // DAY_S != self._day:  # references of addresses change daily
+            self._subjects.clear()
+            self._day = at // DAY_S
         caller = trail.caller
-        day = int(self._clock() // DAY_S)  # references of addresses change daily
         # By guest and not by session alone: who signs in stays in the session and becomes another guest.
         session = caller.session if isinstance(caller, Guest) else None
-        whom = (session.id, session.guest_id) if session is not None else ("", trail.site or "")
-        key = (*whom, trail.client_ip, day)
+        if session is not None:
+            key = (session.id, session.guest_id, trail.client_ip)
+        else:
+            key = ("", trail.site or "", trail.client_ip)
         found = self._subjects.get(key)
         if found is None or (self._audit.has_subject_keys and found.fields.get("user.id") != self._name_of(caller)):
             found = self._make_subject(trail, self._name_of(caller))

@@ -158,6 +158,26 @@ def test_subjects_that_nobody_asks_for_are_forgotten(gate: Gate, monkeypatch: py
     assert len(gate._subjects) == 2
 
 
+def test_whom_a_record_is_about_is_built_anew_each_day(audit: RememberingAudit, metrics: Metrics) -> None:
+    moments = iter((NOW, NOW, NOW + 1, NOW + 86_400, NOW + 86_400))
+    gate = Gate(audit, metrics, lambda: next(moments))
+    first, again, tomorrow = (gate.subject(trail()) for _ in range(3))
+    assert again is first
+    assert tomorrow is not first
+
+
+async def test_a_record_that_finds_no_room_is_handed_back_and_waited_for(gate: Gate, audit: RememberingAudit) -> None:
+    assert gate.carry(trail(), 200, 0, 12, 0.01) is None
+    audit.fails = True
+    record = gate.carry(trail(), 200, 0, 12, 0.01)
+    assert record is not None
+    with pytest.raises(Refusal) as refused:
+        await gate.used(record)
+    assert refused.value.code == "audit.unavailable"
+    with pytest.raises(Refusal):
+        await gate.carried(trail(), status=200, request_bytes=0, response_bytes=12, duration_s=0.01)
+
+
 async def test_grants_and_uses_are_refused_when_they_cannot_be_recorded(gate: Gate, audit: RememberingAudit) -> None:
     seen = trail()
     gate.refused(Refusal(errors.ROUTE_UNKNOWN), seen)

@@ -102,13 +102,9 @@ class Writer:
         self.bytes_today = {"A": 0, "B": 0, "C": 0}
         self._today = 0
         self._cells = {name: metrics.audit_records.child(name) for name in ACTIONS}
-        self._ledger, self._settings, self._metrics, self._on_batch, self._clock = (
-            ledger,
-            settings,
-            metrics,
-            on_batch,
-            clock,
-        )
+        self._ledger, self._settings, self._metrics, self._clock = ledger, settings, metrics, clock
+        self._on_batch = on_batch
+        self._max_records, self._max_bytes = settings.queue_max_records, settings.queue_max_bytes
         self._tokens: SimpleQueue[None] = SimpleQueue()
         self._urgent: SimpleQueue[None] = SimpleQueue()
         self._bytes_pushed = 0  # written by the event loop only
@@ -143,11 +139,7 @@ class Writer:
     @property
     def is_full(self) -> bool:
         """May nothing more be queued?"""
-        settings = self._settings
-        return (
-            len(self.queue) >= settings.queue_max_records
-            or self._bytes_pushed - self._bytes_taken >= settings.queue_max_bytes
-        )
+        return len(self.queue) >= self._max_records or self._bytes_pushed - self._bytes_taken >= self._max_bytes
 
     def push(self, record: Record) -> None:
         """Queue a record that nobody waits for; the caller has seen that there is room."""
@@ -217,14 +209,14 @@ class Writer:
         size = 0
         for _ in range(min(len(self.queue), self._settings.batch_max_records)):
             item = pop()
-            if isinstance(item, Grant):
+            if type(item) is Record:
+                said = item.said  # as bytes_of, without the call
+                size += _BYTES_OF_LINE + (len(said) if type(said) is str else _BYTES_OF_FIELD * len(said))
+            elif isinstance(item, Grant):
                 self._grants_taken += 1
                 size += bytes_of(item.record)
                 if item.is_given_up:
                     continue
-            else:
-                said = item.said  # as bytes_of, without the call
-                size += _BYTES_OF_LINE + (len(said) if isinstance(said, str) else _BYTES_OF_FIELD * len(said))
             taken.append(item)
             if size >= most:
                 break
