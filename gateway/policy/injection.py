@@ -1,13 +1,14 @@
-"""What of a call goes on: which headers pass each way, what the gateway sets, and which guest context it adds.
+"""What of a call goes on to Genesys: which headers pass, what the gateway sets, and which guest context it adds.
 
-Leaves fetching the bearer and framing the body to the upstream room (it writes Host and Content-Length). The rule:
-nothing of the caller's passes unless it is listed here, and what the gateway sets always replaces.
+Leaves the way back to answer_head.py, and fetching the bearer and framing the body to the upstream room (it writes
+Host and Content-Length). The rule: nothing of the caller's passes unless it is listed here, and what the gateway sets
+always replaces.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,45 +30,17 @@ PASSED_REQUEST_HEADERS: Final = frozenset(
 )
 """Request headers that pass. All else stops here: credentials, cookies, forwarding and identity headers of any
 spelling, hop-by-hop headers, Host and framing, Origin, User-Agent, Accept-Encoding, Expect, Range, method overrides."""
-PASSED_ANSWER_HEADERS: Final = frozenset(
-    {
-        "cache-control",
-        "content-disposition",
-        "content-language",
-        "content-type",
-        "deprecation",
-        "etag",
-        "expires",
-        "inin-correlation-id",
-        "inin-ratelimit-allowed",
-        "inin-ratelimit-count",
-        "inin-ratelimit-reset",
-        "last-modified",
-        "retry-after",
-        "sunset",
-        "warning",
-    }
-)
-"""Answer headers that pass. All else stops here: cookies, server names, upstream's CORS and transport policy, Location
-(which may hold a presigned address), hop-by-hop headers and framing."""
 MAX_HEADER_CHARS: Final = 4096
 CONDITIONAL_HEADERS: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 OUR_LINES: Final = b"accept-encoding: identity\r\nuser-agent: web-messaging-gateway\r\n"
-# Spelled out rather than with IGNORECASE, which makes the search five times as slow.
-_TOKEN_SHAPED: Final = re.compile(
-    r"[Bb][Ee][Aa][Rr][Ee][Rr][ \t]+\S|[Bb][Aa][Ss][Ii][Cc][ \t]+\S"
-    r"|eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.|gw[sthbcar]_[A-Za-z0-9_-]{43}"
-)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 PLACEHOLDERS: Final = frozenset({"guest_id", "verified", "site", "external_id", "origin"})
 MAX_ATTRIBUTES_BYTES: Final = 2048
 
-Headers = list[tuple[str, str]]
 MAX_KNOWN_NAMES: Final = 1_024
 MAX_KNOWN_CHARS: Final = 64
 # Spellings of header names seen so far, and what they come to: a table that only saves lowering the same few names.
-_request_keys: dict[str, str] = {}
-_answer_keys: dict[str, str] = {}
+_keys: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,9 +67,9 @@ def passed_headers(inbound: Iterable[tuple[str, str]]) -> PassedHeaders:
     passed: dict[str, str] = {}
     nominated: frozenset[str] = frozenset()
     for name, value in inbound:
-        key = _request_keys.get(name)
+        key = _keys.get(name)
         if key is None:
-            key = _learn(_request_keys, name, PASSED_REQUEST_HEADERS)
+            key = _learn(name)
         if not key:
             continue
         if key == "connection":
@@ -153,45 +126,14 @@ def own_line(name: str, value: str) -> bytes:
     return f"{name}: {value}\r\n".encode("ascii")
 
 
-def answer_headers(upstream: Iterable[tuple[str, str]], secrets: Sequence[str] = ()) -> Headers:
-    """The headers of Genesys' answer that the caller sees; names in lower case, each once, the first one counting.
-
-    A value that looks like a token, or holds one of `secrets` (the credentials of this very call), does not pass.
-    """
-    passed: dict[str, str] = {}
-    nominated: frozenset[str] = frozenset()
-    for name, value in upstream:
-        key = _answer_keys.get(name)
-        if key is None:
-            key = _learn(_answer_keys, name, PASSED_ANSWER_HEADERS)
-        if key == "connection":
-            nominated |= _names_in(value)
-        elif key and key not in passed:
-            passed[key] = value
-    headers = [(name, value) for name, value in passed.items() if name not in nominated]
-    # All values are looked at together; only when something is wrong with them, one by one.
-    if _may_pass("  ".join(passed.values()), secrets):
-        return headers
-    return [(name, value) for name, value in headers if _may_pass(value, secrets)]
-
-
-def _learn(keys: dict[str, str], name: str, passed: frozenset[str]) -> str:
+def _learn(name: str) -> str:
     """The lower-case name of a header that somebody asks about, else nothing; kept, within a bound."""
     key = name.lower()
-    if key != "connection" and key not in passed:
+    if key != "connection" and key not in PASSED_REQUEST_HEADERS:
         key = ""
-    if len(keys) < MAX_KNOWN_NAMES and len(name) <= MAX_KNOWN_CHARS:
-        keys[name] = key
+    if len(_keys) < MAX_KNOWN_NAMES and len(name) <= MAX_KNOWN_CHARS:
+        _keys[name] = key
     return key
-
-
-def _may_pass(value: str, secrets: Sequence[str]) -> bool:
-    if len(value) > MAX_HEADER_CHARS or not _is_printable(value) or _TOKEN_SHAPED.search(value):
-        return False
-    for secret in secrets:  # noqa: SIM110 - a generator costs more than the search
-        if secret and secret in value:
-            return False
-    return True
 
 
 def _is_printable(value: str) -> bool:
@@ -202,14 +144,6 @@ def _is_printable(value: str) -> bool:
 def _names_in(connection: str) -> frozenset[str]:
     """The header names that a Connection header nominates for removal."""
     return frozenset(name.strip().lower() for name in connection.split(","))
-
-
-def contains_secret(body: bytes, secrets: Iterable[bytes]) -> bool:
-    """Whether an answer holds one of the credentials that its call was made with; such an answer is refused."""
-    for secret in secrets:  # noqa: SIM110 - a generator costs more than the search
-        if secret and secret in body:
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ class QuotaRules:
 class QuotaWindow:
     """The count of one token. Windows are Genesys' own: they begin with the first call and end when an answer says."""
 
-    __slots__ = ("_before", "_by_site", "_guests", "_told", "allowed", "ends_at", "used")
+    __slots__ = (
+        "_active", "_before", "_by_site", "_divided", "_guests", "_guests_most", "_kept", "_rules", "_share", "_told",
+        "_usable", "allowed", "ends_at", "used",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.allowed = DOCUMENTED
@@ -46,19 +49,31 @@ class QuotaWindow:
         self._guests = 0
         self._by_site: dict[str, int] = {}
         self._before: frozenset[str] = frozenset()
+        self._rules: QuotaRules | None = None
+        self._divided = 0
+        """How many calls were divided: `allowed` at that time."""
+        self._active: frozenset[str] = frozenset()
+        """Among whom: the sites that called since the end of the window before the last."""
+        self._usable = self._guests_most = self._share = self._kept = 0
+        """Calls that may be made; of these by guests; by each active site; what of all shares is not used yet."""
 
     def take(self, rules: QuotaRules, site: str, *, is_guest: bool, now: float) -> float:
         """Count one call, if it may be made: 0.0. Else the seconds until the window ends, and nothing is counted."""
         if now >= self.ends_at:
             self._begin(now)
-        usable = self.allowed - math.ceil(self.allowed * rules.headroom)
-        if self.used >= usable - self._reserved_for_others(usable, site):
-            return self.ends_at - now
-        if is_guest and self._guests >= math.floor(usable * rules.guests):
+        if site not in self._active or self.allowed != self._divided or rules is not self._rules:
+            self._divide(rules, site)
+        used = self._by_site.get(site, 0)
+        kept_for_others = self._kept - max(0, self._share - used)
+        if self.used >= self._usable - kept_for_others or (is_guest and self._guests >= self._guests_most):
+            if site not in self._by_site:
+                self._active = frozenset()  # who was never let through has no share that others must leave
             return self.ends_at - now
         self.used += 1
         self._guests += is_guest
-        self._by_site[site] = self._by_site.get(site, 0) + 1
+        self._by_site[site] = used + 1
+        if used < self._share:
+            self._kept -= 1
         return 0.0
 
     def told(self, count: int, allowed: int, reset_s: float, now: float) -> None:
@@ -88,11 +103,13 @@ class QuotaWindow:
         self._before = frozenset(self._by_site)
         self.used, self._guests, self._by_site = 0, 0, {}
         self.ends_at = now + WINDOW_S
+        self._active = frozenset()
 
-    def _reserved_for_others(self, usable: int, site: str) -> int:
-        """What the other active sites have not used of their equal shares; active is who called since the last end."""
-        active = self._before | self._by_site.keys() | {site}
-        if len(active) == 1:
-            return 0
-        share = usable // len(active)
-        return sum(max(0, share - self._by_site.get(other, 0)) for other in active if other != site)
+    def _divide(self, rules: QuotaRules, site: str) -> None:
+        """Share the calls out among the active sites and this one; each call then only moves the counts."""
+        self._rules, self._divided = rules, self.allowed
+        self._active = self._before | self._by_site.keys() | {site}
+        self._usable = self.allowed - math.ceil(self.allowed * rules.headroom)
+        self._guests_most = math.floor(self._usable * rules.guests)
+        self._share = self._usable // len(self._active)
+        self._kept = sum(max(0, self._share - self._by_site.get(one, 0)) for one in self._active)

@@ -6,7 +6,7 @@ starred out.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Final
 
 from gateway.policy.leaks import last_break, masked
@@ -18,16 +18,16 @@ class CredentialInBody(Exception):
     """The body holds a credential of this very call."""
 
 
-async def guarded(pieces: AsyncIterator[bytes], secrets: Sequence[bytes]) -> AsyncIterator[bytes]:
-    """Pass a streamed body on, holding back as many bytes as a credential could still begin in.
+async def guarded(pieces: AsyncIterator[bytes], secret: bytes) -> AsyncIterator[bytes]:
+    """Pass a streamed body on, holding back as many bytes as `secret` (or nothing) could still begin in.
 
     Raises CredentialInBody instead of passing one.
     """
-    reach = max((len(secret) for secret in secrets), default=1) - 1
+    reach = max(len(secret) - 1, 0)
     held = b""
     async for piece in pieces:
         window = held + piece
-        if any(secret in window for secret in secrets):
+        if secret and secret in window:
             raise CredentialInBody
         cut = max(0, len(window) - reach)
         held = window[cut:]

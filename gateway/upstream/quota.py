@@ -14,9 +14,9 @@ from typing import Final
 from gateway.errors import UPSTREAM_BUSY, Refusal
 from gateway.policy.quota import QuotaRules, QuotaWindow
 
-COUNT: Final = "inin-ratelimit-count"
-ALLOWED: Final = "inin-ratelimit-allowed"
-RESET: Final = "inin-ratelimit-reset"
+COUNT: Final = b"inin-ratelimit-count"
+ALLOWED: Final = b"inin-ratelimit-allowed"
+RESET: Final = b"inin-ratelimit-reset"
 TOO_MANY: Final = 429
 
 Gauge = Callable[[str, float], None]
@@ -59,17 +59,20 @@ class QuotaGovernor:
             UPSTREAM_BUSY, f"The quota of client {client} is used up.", retry_after_s=max(1, math.ceil(wait_s))
         )
 
-    def heard(self, org: str, client: str, slot: int, status: int, fields: Mapping[str, str]) -> None:
+    def heard(self, org: str, client: str, slot: int, status: int, fields: Mapping[bytes, bytes]) -> None:
         """An answer came: `fields` are its header fields by lower-case name."""
-        now, window = self._clock(), self._window(org, client, slot)
+        window = self._window(org, client, slot)
         if status == TOO_MANY:
-            window.spent(float(_whole(fields.get("retry-after")) or 1), now)
+            window.spent(float(_whole(fields.get(b"retry-after")) or 1), self._clock())
+        elif COUNT not in fields:
+            window.untold()
+            return
         else:
-            count, allowed, reset_s = (_whole(fields.get(name)) for name in (COUNT, ALLOWED, RESET))
+            count, allowed, reset_s = _whole(fields[COUNT]), _whole(fields.get(ALLOWED)), _whole(fields.get(RESET))
             if count is None or allowed is None or reset_s is None:
                 window.untold()
                 return
-            window.told(count, allowed, reset_s, now)
+            window.told(count, allowed, reset_s, self._clock())
         self._gauge(client, min(1.0, window.used / window.allowed))
 
     def _window(self, org: str, client: str, slot: int) -> QuotaWindow:
@@ -79,5 +82,5 @@ class QuotaGovernor:
         return found
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 7 else None
+def _whole(text: bytes | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() and len(text) < 7 else None

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.errors import TOKEN_UNAVAILABLE, Refusal
+from gateway.policy.answer_head import answer_fields, answer_lines, has_field
 from gateway.policy.decision import Guest, Permit
-from gateway.policy.injection import PassedHeaders, answer_headers, request_lines
+from gateway.policy.injection import PassedHeaders, request_lines
 from gateway.policy.leaks import masked
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
@@ -24,7 +25,6 @@ from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.quota import QuotaGovernor
 from gateway.upstream.rest_answer import (
-    fields_of,
     picked_body,
     read_refusal,
     refuse_body,
@@ -52,7 +52,7 @@ Refuge = tuple[str, str]
 class RelayAnswer:
     """What goes back to the caller: lines of filtered headers, and a body that is whole or comes as a stream.
 
-    `upstream_s`: seconds that were spent waiting for Genesys. `correlation_id`: Genesys' own id of the call.
+    `upstream_s`: seconds that were spent waiting for Genesys.
     """
 
     status: int
@@ -61,13 +61,12 @@ class RelayAnswer:
     has_cache_control: bool
     body: bytes | None = field(repr=False)
     upstream_s: float = 0.0
-    correlation_id: str | None = None
     from_cache: bool = False
     content_length: int | None = None
     moved_to: str | None = None
     """The region that answered in the place of the organisation's own."""
     _answer: Answer | None = field(default=None, repr=False)
-    _secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    _secret: bytes = field(default=b"", repr=False)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -82,7 +81,7 @@ class RelayAnswer:
                 yield self.body
             return
         try:
-            async for piece in masked_stream(guarded(self._answer.stream(), self._secrets)):
+            async for piece in masked_stream(guarded(self._answer.stream(), self._secret)):
                 yield piece
         except CredentialInBody:
             raise UpstreamFault(FaultKind.PROTOCOL, "answer holds our credential", answer_seen=True) from None
@@ -270,12 +269,12 @@ class RestRelay:
 
     async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: Credential | None) -> RelayAnswer:
         """Judge the head, take a small body at once, and filter what goes back."""
-        fields, route = fields_of(answer.headers), call.route
+        fields, route = answer_fields(answer.headers), call.route
         if self._quota is not None and route.client is not None:
             self._quota.heard(call.org, route.client, call.slot, answer.status, fields)
         try:
             refuse_unusable(answer.status, fields)
-            secrets = () if credential is None else (credential.secret,)
+            secret = b"" if credential is None else credential.secret
             length = answer.content_length
             body: bytes | None = None
             filtered = bool(route.answer) and 200 <= answer.status < 300
@@ -284,22 +283,21 @@ class RestRelay:
                 body = answer.whole(most)
                 if body is None:
                     body = await answer.read(most)
-                refuse_body(body, fields, secrets)
+                refuse_body(body, fields, secret)
                 body = masked(picked_body(body, tree_of(route.answer)) if filtered and body else body)
         except BaseException:
             answer.abort()
             raise
-        headers = answer_headers(fields.items(), [secret.decode("ascii") for secret in secrets])
+        lines = answer_lines(fields, secret)
         return RelayAnswer(
             status=answer.status,
-            lines=b"".join([f"{name}: {value}\r\n".encode("ascii") for name, value in headers]),
-            has_cache_control=any(name == "cache-control" for name, _ in headers),
+            lines=lines,
+            has_cache_control=b"cache-control" in fields and has_field(lines, b"cache-control"),
             body=body,
             upstream_s=waited_s,
-            correlation_id=fields.get("inin-correlation-id"),
             content_length=length if body is None else len(body),
             _answer=answer if body is None else None,
-            _secrets=secrets,
+            _secret=secret,
         )
 
     @staticmethod

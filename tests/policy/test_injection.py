@@ -8,22 +8,20 @@ from hypothesis import strategies as st
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.policy import injection
 from gateway.policy.injection import (
     MAX_ATTRIBUTES_BYTES,
-    PASSED_ANSWER_HEADERS,
     PASSED_REQUEST_HEADERS,
     ContextRules,
     GuestContext,
-    Headers,
-    answer_headers,
     attributes_bytes,
-    contains_secret,
     context_attributes,
     own_line,
     passed_headers,
     request_lines,
 )
 
+Headers = list[tuple[str, str]]
 BEARER = "platform-bearer-that-only-we-know"
 GUEST = GuestContext("g-1", verified=True, site="shop", external_id="ada", origin="https://shop.example")
 
@@ -221,97 +219,9 @@ def test_no_set_of_headers_adds_a_name_that_is_not_known(inbound: Headers) -> No
     assert {name for name, _ in headers} <= PASSED_REQUEST_HEADERS | ours
 
 
-def test_the_answer_keeps_what_the_caller_needs() -> None:
-    kept = [
-        ("content-type", "application/json"),
-        ("inin-correlation-id", "c-1"),
-        ("inin-ratelimit-count", "3"),
-        ("retry-after", "4"),
-        ("etag", '"x"'),
-    ]
-    assert answer_headers([(name.title(), value) for name, value in kept]) == kept
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Set-Cookie",
-        "Set-Cookie2",
-        "Server",
-        "X-Powered-By",
-        "Via",
-        "Alt-Svc",
-        "Strict-Transport-Security",
-        "Access-Control-Allow-Origin",
-        "Access-Control-Allow-Credentials",
-        "Access-Control-Expose-Headers",
-        "Location",
-        "Content-Location",
-        "Link",
-        "Refresh",
-        "Content-Length",
-        "Content-Encoding",
-        "Transfer-Encoding",
-        "Connection",
-        "Keep-Alive",
-        "Trailer",
-        "Upgrade",
-        "Vary",
-        "Authorization",
-        "Authentication-Info",
-        "WWW-Authenticate",
-        "X-Amz-Security-Token",
-        "X-Anything",
-    ],
-)
-def test_the_answer_loses_everything_else(name: str) -> None:
-    assert answer_headers([(name, "value")]) == []
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        f"bearer {BEARER}",
-        "Bearer abc",
-        "BEARER\tabc",
-        "Basic dXNlcjpwdw==",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln",
-        f"x{BEARER}y",
-        "gws_" + "A" * 43,
-        "a\r\nSet-Cookie: x=1",
-        "é",
-        "x" * 4097,
-    ],
-)
-def test_a_value_that_is_token_shaped_does_not_pass(value: str) -> None:
-    assert answer_headers([("ETag", value)], [BEARER, ""]) == []
-
-
-def test_one_bad_value_takes_no_other_with_it() -> None:
-    upstream = [("ETag", "Bearer abc"), ("Retry-After", "4"), ("Expires", "x" * 4000), ("Sunset", "a\tb")]
-    assert answer_headers(upstream, [BEARER]) == upstream_names(upstream[1:])
-
-
-def upstream_names(headers: Headers) -> Headers:
-    return [(name.lower(), value) for name, value in headers]
-
-
-def test_the_first_of_two_counts_and_a_nominated_one_is_dropped() -> None:
-    upstream = [("ETag", '"1"'), ("etag", '"2"'), ("Expires", "0"), ("Connection", "close, Expires")]
-    assert answer_headers(upstream, [BEARER]) == [("etag", '"1"')]
-
-
-def test_no_header_passes_both_ways_that_carries_credentials() -> None:
-    for name in PASSED_REQUEST_HEADERS | PASSED_ANSWER_HEADERS:
+def test_no_header_passes_that_carries_credentials() -> None:
+    for name in PASSED_REQUEST_HEADERS:
         assert not any(word in name for word in ("cookie", "auth", "token", "forward", "user"))
-
-
-@pytest.mark.parametrize(
-    ("body", "found"),
-    [(b"{}", False), (b'{"t":"' + BEARER.encode() + b'"}', True), (b"", False), (BEARER.encode(), True)],
-)
-def test_an_answer_that_holds_our_credential_is_seen(body: bytes, *, found: bool) -> None:
-    assert contains_secret(body, [b"", BEARER.encode()]) is found
 
 
 def test_the_context_is_filled_in() -> None:
@@ -363,10 +273,8 @@ def test_a_guests_identifier_stays_out_of_the_repr() -> None:
 
 def test_names_of_headers_are_remembered_within_a_bound() -> None:
     """Whoever sends ever new names fills no memory, and each is still judged."""
-    from gateway.policy import injection
-
     endless = "X-" + "a" * (injection.MAX_KNOWN_CHARS + 1)
-    assert answer_headers([(endless, "1"), ("ETag", "2")], ()) == [("etag", "2")]
-    assert endless not in injection._answer_keys
-    answer_headers([(f"X-{number}", "1") for number in range(injection.MAX_KNOWN_NAMES + 10)], ())
-    assert len(injection._answer_keys) <= injection.MAX_KNOWN_NAMES
+    assert fields_in(passed_headers([(endless, "1"), ("Accept", "2")]).lines) == [("accept", "2")]
+    assert endless not in injection._keys
+    passed_headers([(f"X-{number}", "1") for number in range(injection.MAX_KNOWN_NAMES + 10)])
+    assert len(injection._keys) <= injection.MAX_KNOWN_NAMES

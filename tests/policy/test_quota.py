@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 
 from gateway.policy.quota import DOCUMENTED, MAX_RESET_S, WINDOW_S, QuotaRules, QuotaWindow
@@ -49,6 +52,38 @@ def test_who_has_to_wait_is_told_until_when() -> None:
     taken(window, "shop", 240, now=10.0)
     assert window.take(RULES, "shop", is_guest=False, now=30.0) == 40.0
     assert window.take(RULES, "shop", is_guest=False, now=70.0) == 0.0
+
+
+def test_who_is_never_let_through_has_no_share_that_others_must_leave() -> None:
+    window = QuotaWindow()
+    assert taken(window, "greedy", 1_000) == 240
+    assert taken(window, "late", 1) == 0, "its turn comes in the next window"
+    window.told(count=1, allowed=600, reset_s=59, now=1.0)
+    assert taken(window, "greedy", 1_000, now=2.0) == 240, "480 in all, and nothing kept for who did not call"
+
+
+def test_counts_that_move_with_each_call_are_those_that_a_full_count_gives() -> None:
+    """What is kept for others is never counted anew; whoever counts anew must find the same."""
+    window, chance = QuotaWindow(), random.Random(7)
+    used: dict[str, int] = {}
+    for step in range(3_000):
+        if step % 400 == 399:
+            window.told(count=0, allowed=chance.choice([180, 300, 450]), reset_s=30, now=0.0)
+        site = chance.choice("abcdefg")
+        active = used.keys() | {site}
+        usable = window.allowed - math.ceil(window.allowed * RULES.headroom)
+        share = usable // len(active)
+        kept = 0 if len(active) == 1 else sum(max(0, share - used.get(one, 0)) for one in active - {site})
+        may = window.used < usable - kept
+        assert (window.take(RULES, site, is_guest=False, now=0.0) == 0.0) is may, step
+        if may:
+            used[site] = used.get(site, 0) + 1
+
+
+def test_other_rules_count_at_once() -> None:
+    window = QuotaWindow()
+    assert taken(window, "shop", 1_000) == 240
+    assert window.take(QuotaRules(headroom=0.0), "shop", is_guest=False, now=0.0) == 0.0
 
 
 def test_what_an_answer_says_counts() -> None:

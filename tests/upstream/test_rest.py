@@ -133,8 +133,8 @@ async def test_call_carries_our_bearer_and_nothing_of_the_callers_credentials() 
         assert headers["authorization"] == "Bearer injected-token-1"
         assert (headers["x-request-id"], headers["accept-encoding"]) == ("req-1", "identity")
         assert not {"cookie", "x-forwarded-for", "accept-language", "connection", "origin"} & set(headers)
-        assert (answer.status, answer.body, answer.correlation_id) == (200, b'{"ok":1}', "c-1")
-        assert {name for name, _ in answer.headers} == {"content-type", "inin-correlation-id"}
+        assert (answer.status, answer.body) == (200, b'{"ok":1}')
+        assert answer.headers == [("content-type", "application/json"), ("inin-correlation-id", "c-1")]
         assert answer.upstream_s > 0
 
 
