@@ -55,14 +55,13 @@ def server_frame(state: SocketState, text: str, secrets: Sequence[str] = ()) -> 
 
     `secrets`: Genesys JWTs that this socket has used or been given.
     """
-    guest = state.guest
-    hidden = guest is not None and guest.upstream_token in text
-    for secret in secrets:
-        hidden = hidden or secret in text
-    if not hidden and not _may_tell_of_the_session(text):
-        return text
+    if not _may_tell_of_the_session(text):
+        if "\\" not in text:
+            return _without_hidden(text, state, secrets)  # no escapes: each word stands as it is spelled
+        if _ESCAPED_ASCII.search(text) is None and not _holds_hidden(text, state, secrets):
+            return text
     try:
-        return _judge(state, parse_object(text, max_depth=MAX_DEPTH), text, _replacements(state, secrets))
+        return _judge(state, parse_object(text, max_depth=MAX_DEPTH), text, secrets)
     except ValueError as exc:
         return Drop(errors.UPSTREAM_BAD_ANSWER, f"the frame {exc}")
 
@@ -75,7 +74,7 @@ def with_handle(swap: SwapJwt, handle: str) -> str:
 
 
 def _may_tell_of_the_session(text: str) -> bool:
-    """Whether the frame must be read: the class of it may be one that matters, or be spelled with escapes.
+    """Whether the frame's class may be one that matters.
 
     Endings of the class names are looked for, not the names: fewer searches, for every frame that Genesys sends. A
     word that stands in a visitor's text by chance costs a parse, no more.
@@ -87,35 +86,39 @@ def _may_tell_of_the_session(text: str) -> bool:
         or "tEvent" in text  # LogoutEvent
         or '"string"' in text
         or "readOnly" in text
-        or ("\\u00" in text and _ESCAPED_ASCII.search(text) is not None)
     )
 
 
-def _replacements(state: SocketState, secrets: Sequence[str]) -> dict[str, str]:
-    """What stands in the client's frame for each hidden word: its own token for the upstream one, else a remark."""
-    replacements = {} if state.guest is None else {state.guest.upstream_token: state.client_token or REMOVED}
+def _without_hidden(text: str, state: SocketState, secrets: Sequence[str]) -> str:
+    """The text with each hidden word replaced; the same object when it holds none."""
+    if state.guest is not None:
+        text = text.replace(state.guest.upstream_token, state.client_token or REMOVED)
     for secret in secrets:
-        replacements.setdefault(secret, REMOVED)
-    return replacements
+        text = text.replace(secret, REMOVED)
+    return text
 
 
-def _judge(state: SocketState, frame: dict[str, object], text: str, replacements: dict[str, str]) -> ServerVerdict:
+def _holds_hidden(text: str, state: SocketState, secrets: Sequence[str]) -> bool:
+    return (state.guest is not None and state.guest.upstream_token in text) or any(word in text for word in secrets)
+
+
+def _judge(state: SocketState, frame: dict[str, object], text: str, secrets: Sequence[str]) -> ServerVerdict:
     """The verdict on a frame that was worth reading. Raises ValueError when it cannot be written again."""
     kind, body = frame.get("class"), frame.get("body")
     if kind == "ResumeTokenResponse":
         return Drop(errors.UPSTREAM_BAD_ANSWER, "a resume token was not asked for")
     if kind == "JwtResponse":
-        return _swap(frame, body, replacements)
+        return _swap(frame, body, state, secrets)
     if "\\" not in text:
-        passed = _in_text(text, replacements)  # no escapes: each word stands as it is spelled
+        passed = _without_hidden(text, state, secrets)
     else:
-        clean = _replaced(frame, replacements)
+        clean = _replaced(frame, state, secrets)
         passed = text if clean == frame else serialise(clean)
     state.phase = _phase_after(state.phase, kind, frame.get("code"), body)
     return passed
 
 
-def _swap(frame: dict[str, object], body: object, replacements: dict[str, str]) -> SwapJwt | Drop:
+def _swap(frame: dict[str, object], body: object, state: SocketState, secrets: Sequence[str]) -> SwapJwt | Drop:
     """A JwtResponse with a JWT and its expiry; one without either is of no use to a client and is not understood."""
     jwt = body.get("jwt") if isinstance(body, dict) else None
     expires_at = body.get("exp") if isinstance(body, dict) else None
@@ -124,7 +127,7 @@ def _swap(frame: dict[str, object], body: object, replacements: dict[str, str]) 
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
         return Drop(errors.UPSTREAM_BAD_ANSWER, "a JwtResponse without an expiry")
     rest = {**frame, "body": {name: value for name, value in body.items() if name != "jwt"}}
-    clean = _replaced(rest, {**replacements, jwt: REMOVED})
+    clean = _replaced(rest, state, (*secrets, jwt))
     serialise(clean)  # what cannot be written again is found here, before a handle is made
     return SwapJwt(jwt, float(expires_at), clean)
 
@@ -146,22 +149,16 @@ def _phase_after(phase: Phase, kind: object, code: object, body: object) -> Phas
     return phase
 
 
-def _replaced(value: dict[str, object], replacements: dict[str, str]) -> dict[str, object]:
-    return {_in_text(key, replacements): _in_value(member, replacements) for key, member in value.items()}
+def _replaced(value: dict[str, object], state: SocketState, secrets: Sequence[str]) -> dict[str, object]:
+    return {_without_hidden(key, state, secrets): _in_value(member, state, secrets) for key, member in value.items()}
 
 
-def _in_value(value: object, replacements: dict[str, str]) -> object:
+def _in_value(value: object, state: SocketState, secrets: Sequence[str]) -> object:
     """The value with each hidden word replaced, wherever it stands; depth is bounded by the parser."""
     if isinstance(value, str):
-        return _in_text(value, replacements)
+        return _without_hidden(value, state, secrets)
     if isinstance(value, dict):
-        return _replaced(value, replacements)
+        return _replaced(value, state, secrets)
     if isinstance(value, list):
-        return [_in_value(item, replacements) for item in value]
+        return [_in_value(item, state, secrets) for item in value]
     return value
-
-
-def _in_text(text: str, replacements: dict[str, str]) -> str:
-    for word, instead in replacements.items():
-        text = text.replace(word, instead)
-    return text

@@ -27,12 +27,19 @@ HELD_BY_WAIT = 4
 HELD_UNTIL_BEGUN = 8
 
 
+class Watch(Protocol):
+    """Whoever looks at the clock for all sockets."""
+
+    now: float
+    """Coarse monotonic time."""
+
+
 class Owner(Protocol):
     """Whoever owns two ends; called on the event loop, never re-entered for the same chunk."""
 
     @property
-    def now(self) -> float:
-        """Coarse monotonic time."""
+    def watch(self) -> Watch:
+        """Who looks at the clock."""
         ...
 
     def message(self, end: Endpoint, opcode: int, payload: bytes) -> None:
@@ -55,6 +62,7 @@ class Endpoint(asyncio.Protocol):
         "_holds",
         "_masks",
         "_reader",
+        "_watch",
         "close_got",
         "close_sent",
         "deaf",
@@ -79,8 +87,8 @@ class Endpoint(asyncio.Protocol):
         self.close_sent = False
         self.close_got = False
         self.is_lost = False
-        self.last_heard = owner.now
-        self.last_ping = owner.now
+        self._watch = owner.watch
+        self.last_heard = self.last_ping = self._watch.now
         self.paused_since: float | None = None
         self.parked: deque[Message] | None = None
         """Messages that came while one before them waits for something; None while none waits."""
@@ -90,7 +98,7 @@ class Endpoint(asyncio.Protocol):
         if self.deaf:
             return
         owner, reader = self.owner, self._reader
-        self.last_heard = owner.now
+        self.last_heard = self._watch.now
         text = reader.whole_text(data)
         if text is not None:
             owner.message(self, TEXT, text)
@@ -113,7 +121,7 @@ class Endpoint(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The write buffer is full."""
-        self.paused_since = self.owner.now
+        self.paused_since = self._watch.now
         self.hold(HELD_BY_OWN_WRITING)
         self.owner.writing(self, paused=True)
 

@@ -15,11 +15,11 @@ from typing import Final
 
 from gateway import errors
 from gateway.errors import Reason, Refusal
-from gateway.policy import frames, server_frames
+from gateway.policy import frames
 from gateway.policy.frame_answers import refusal_frame
-from gateway.policy.frames import Answer, Close, NeedsJwt, SocketRules, SocketState
+from gateway.policy.frames import Answer, Close, NeedsJwt, SocketRules, SocketState, client_frame
 from gateway.policy.guests import GuestSession
-from gateway.policy.server_frames import SwapJwt
+from gateway.policy.server_frames import SwapJwt, server_frame, with_handle
 from gateway.upstream import ws_wire
 from gateway.upstream.ws_endpoint import HELD_BY_OTHER_WRITING, HELD_BY_WAIT, Endpoint
 from gateway.upstream.ws_renewal import LoginKeeper
@@ -36,6 +36,9 @@ class Phase(Enum):
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
+
+
+_OPEN: Final = Phase.OPEN
 
 
 class SocketPair:
@@ -89,9 +92,9 @@ class SocketPair:
         self._initiator = Initiator.GATEWAY
 
     @property
-    def now(self) -> float:
-        """The relay's coarse monotonic time."""
-        return self._services.now
+    def watch(self) -> SocketServices:
+        """Who looks at the clock."""
+        return self._services
 
     def begin(self, from_client: bytes, from_upstream: bytes) -> None:
         """Start both ends with what each peer sent ahead."""
@@ -104,13 +107,13 @@ class SocketPair:
         """Carry out the verdict on one message."""
         if end.parked is not None:
             end.parked.append((opcode, payload))
-        elif self.phase is not Phase.OPEN:
+        elif self.phase is not _OPEN:
             if opcode == CLOSE:
                 end.close_got = True
                 end.finish()
         elif opcode == TEXT:
             try:
-                text = payload.decode("utf-8")
+                text = payload.decode()
             except UnicodeDecodeError:
                 self.broken(end, WireFault(ws_wire.INVALID_TEXT, "text is not UTF-8"))
                 return
@@ -178,7 +181,7 @@ class SocketPair:
             messages_down=self.messages_down,
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
-            duration_s=self.now - self._started,
+            duration_s=self._services.now - self._started,
             guest_token=None if self.state.guest is None else self.state.guest.upstream_token,
         )
 
@@ -211,11 +214,13 @@ class SocketPair:
     # --- within ---------------------------------------------------------------------------------------------------
 
     def _from_client(self, payload: bytes) -> None:
-        verdict = frames.client_frame(self.state, payload, self._rules, self._services.clock())
+        services = self._services
+        verdict = client_frame(self.state, payload, self._rules, services.clock())
         if type(verdict) is bytes:
+            size = len(payload)
             self.messages_up += 1
-            self.bytes_up += len(payload)
-            self._services.traffic.up(len(payload))
+            self.bytes_up += size
+            services.traffic.up(size)
             self.upstream.send(TEXT, verdict if self._login is None else self._login.outgoing(verdict))
         elif type(verdict) is NeedsJwt:
             self._wait(self.client, self._sign_in(verdict))
@@ -233,7 +238,7 @@ class SocketPair:
     def _from_upstream(self, text: str, payload: bytes) -> None:
         if self._login is not None and self._login.takes(text):
             return
-        verdict = server_frames.server_frame(self.state, text, self._secrets)
+        verdict = server_frame(self.state, text, self._secrets)
         if type(verdict) is str:
             self._to_client(payload if verdict is text else verdict.encode("utf-8"))
         elif isinstance(verdict, SwapJwt):
@@ -243,9 +248,10 @@ class SocketPair:
             self._refused(errors.UPSTREAM_BAD_ANSWER)
 
     def _to_client(self, payload: bytes) -> None:
+        size = len(payload)
         self.messages_down += 1
-        self.bytes_down += len(payload)
-        self._services.traffic.down(len(payload))
+        self.bytes_down += size
+        self._services.traffic.down(size)
         self.client.send(TEXT, payload)
 
     def _control(self, end: Endpoint, opcode: int, payload: bytes) -> None:
@@ -283,7 +289,7 @@ class SocketPair:
         """Note who closed and why; from here on only Close frames are heard, until the deadline."""
         self.phase = Phase.CLOSING
         self._initiator, self._code, self._reason = initiator, code, reason
-        self._deadline = self.now + self._services.bounds.close_wait_s
+        self._deadline = self._services.now + self._services.bounds.close_wait_s
         self._services.look_at(self, self._deadline)
         self.client.parked = self.upstream.parked = None
         self.client.release_all()
@@ -319,7 +325,7 @@ class SocketPair:
         """Keep the guest's Genesys JWT and pass on a handle for it."""
         try:
             handle = await self._history_handle(swap)
-            text = server_frames.with_handle(swap, handle)
+            text = with_handle(swap, handle)
         except Refusal as refusal:
             tracing_id = swap.frame.get("tracingId")
             text = refusal_frame(refusal, tracing_id if isinstance(tracing_id, str) else None)

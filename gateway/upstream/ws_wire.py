@@ -34,6 +34,7 @@ MAX_CONTROL_BYTES: Final = 125
 _HEADS: Final = {opcode: tuple(bytes((0x80 | opcode, second)) for second in range(256)) for opcode in _OPCODES}
 """The first two bytes of each kind of whole frame, by mask bit and length."""
 _MAX_FRAGMENTS: Final = 1024
+_integer: Final = int.from_bytes
 
 Message = tuple[int, bytes]
 """Opcode and payload of one whole message: TEXT, BINARY, CLOSE, PING or PONG."""
@@ -216,7 +217,7 @@ def apply_mask(mask: bytes, payload: bytes) -> bytes:
     length = len(payload)
     repeated = (mask * ((length >> 2) + 1))[:length]
     # one XOR of two big integers runs in C; a loop over bytes would cost 50 times as much
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(repeated, "little")).to_bytes(length, "little")
+    return (_integer(payload, "little") ^ _integer(repeated, "little")).to_bytes(length, "little")
 
 
 def build_frame(opcode: int, payload: bytes, mask: bytes | None = None) -> bytes:

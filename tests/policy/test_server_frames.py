@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway import errors
 from gateway.policy import server_frames
 from gateway.policy.frames import Phase, SocketGuest, SocketState
-from gateway.policy.server_frames import Drop, ServerVerdict, SwapJwt, with_handle
+from gateway.policy.server_frames import ENDING_CLASSES, Drop, ServerVerdict, SwapJwt, with_handle
 
 UPSTREAM = "8e1d0000-0000-8000-8000-000000000001"
 CLIENT = "c1ae0000-0000-4000-8000-000000000001"
@@ -135,7 +135,7 @@ def test_a_class_spelled_with_escapes_is_swapped_all_the_same() -> None:
         frame("JwtResponse", {"jwt": JWT, "exp": 1, "big": 2**70}),
         frame("ResumeTokenResponse", {"resumeToken": "x", "exp": 1}),
         "JwtResponse but not JSON",
-        f"{UPSTREAM} but not JSON",
+        f"{UPSTREAM} \\ but not JSON",
         '{"class":"JwtResponse","class":"Other","body":{}}',
         frame("Unknown", {"token": UPSTREAM + "\\", "big": 2**70}),
     ],
@@ -202,6 +202,16 @@ def test_a_frame_without_escapes_keeps_its_spelling_but_for_the_hidden_words() -
     assert isinstance(verdict, str)
     assert STATE.client_token is not None
     assert verdict == text.replace(UPSTREAM, STATE.client_token)
+
+
+def test_a_text_that_is_no_json_loses_the_hidden_words_too() -> None:
+    _, verdict = server_frame(STATE, f"{UPSTREAM} and {JWT} but not JSON", [JWT])
+    assert verdict == f"{CLIENT} and removed-by-gateway but not JSON"
+
+
+@pytest.mark.parametrize("kind", sorted({"JwtResponse", "SessionResponse", "ResumeTokenResponse"} | ENDING_CLASSES))
+def test_each_class_that_matters_is_read_wherever_it_stands(kind: str) -> None:
+    assert server_frames._may_tell_of_the_session('{"body":{},"class" : "' + kind + '"}')
 
 
 def test_a_frame_with_escapes_is_searched_value_by_value_lists_included() -> None:

@@ -44,11 +44,17 @@ class Transport(asyncio.Transport):
         self.end = "aborted"
 
 
+class Clock:
+    """Stands still."""
+
+    now = 7.0
+
+
 class Owner:
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        self.now = 7.0
+        self.watch = Clock()
         self.heard: list[object] = []
 
     def message(self, end: Endpoint, opcode: int, payload: bytes) -> None:
