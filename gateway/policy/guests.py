@@ -7,7 +7,6 @@ lowered to an anonymous one and never passes to somebody else.
 from __future__ import annotations
 
 import hmac
-import uuid
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
@@ -269,13 +268,18 @@ def issuer_subject(issuer: str, subject: str) -> str:
     return f"{len(issuer)}:{issuer}:{subject}"
 
 
+_UUID_8: Final = 0x8 << 76 | 0x2 << 62  # version and variant
+_UUID_RANDOM: Final = ~(0xF << 76 | 0x3 << 62)
+
+
 def _keyed_uuid(key: bytes, *parts: str) -> str:
     """HMAC-SHA256 over length-prefixed parts, so that no two lists of parts read alike; RFC 9562 5.8 sets six bits."""
     if len(key) < 32:
         raise ValueError("the guest key needs at least 32 bytes")
-    encoded = [part.encode("utf-8", "strict") for part in parts]
-    message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-    raw = bytearray(hmac.digest(key, message, "sha256")[:16])
-    raw[6] = 0x80 | (raw[6] & 0x0F)
-    raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(uuid.UUID(bytes=bytes(raw)))
+    message = bytearray()
+    for part in parts:
+        data = part.encode("utf-8", "strict")
+        message += len(data).to_bytes(4, "big") + data
+    number = int.from_bytes(hmac.digest(key, message, "sha256")[:16], "big")
+    digits = f"{number & _UUID_RANDOM | _UUID_8:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -18,8 +18,9 @@ Fields = Mapping[str, Value]
 MAX_MEMBERS_BYTES: Final = 32 * 1024
 _MAX_PLAIN_CHARS: Final = 256
 _OURS: Final = re.compile(
-    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|h:[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
-)  # words, references and times: nothing to hide
+    r"[a-z]{1,20}(?:[-_.][a-z]{1,20}){0,4}|[0-9A-Za-z-]{1,64}|h:[0-9a-f]{32}|"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+)  # words, ids, references and times: `scrub` finds nothing in them
 
 # RFC 6454, 6.1: scheme, host and port, and nothing else. The host is where a page came from, never who asks for it.
 _ADDRESS_ORIGIN: Final = re.compile(

@@ -5,6 +5,7 @@ parameter here: no body, no header, no query string, no token. Foreign strings a
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, cast
@@ -59,8 +60,16 @@ class Subject:
 NOBODY: Final = Subject()
 
 
+_IPV4: Final = re.compile(
+    r"((?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3})(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+)
+
+
 def cut_ip(address: str) -> str:
     """Return the address without its host part: /24 of IPv4, /48 of IPv6; `unknown` for anything else."""
+    plain = _IPV4.fullmatch(address)
+    if plain is not None:
+        return f"{plain[1]}0"
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -2,11 +2,14 @@
 
 import inspect
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from typing import Any
 
 import jsonschema
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.observe.audit import records
 from gateway.observe.audit.actions import ACTIONS
@@ -66,10 +69,16 @@ def test_every_action_of_the_data_path_has_a_constructor() -> None:
 @pytest.mark.parametrize(
     ("address", "cut"),
     [("192.0.2.77", "192.0.2.0"), ("2001:db8:1:2::5", "2001:db8:1::"), ("::ffff:192.0.2.77", "192.0.2.0"),
-     ("fe80::1%eth0", "fe80::"), ("/run/socket", "unknown"), ("", "unknown")],
+     ("fe80::1%eth0", "fe80::"), ("/run/socket", "unknown"), ("", "unknown"), ("192.0.2.7\n", "unknown"),
+     ("192.0.2.7%eth0", "192.0.2.0"), ("192.0.2.256", "unknown"), ("192.0.02.7", "unknown"), ("192.0.2", "unknown")],
 )  # fmt: skip
 def test_an_address_loses_its_host_part(address: str, cut: str) -> None:
     assert cut_ip(address) == cut
+
+
+@given(st.ip_addresses(v=4).map(str))
+def test_every_address_of_ipv4_is_cut_to_its_network(address: str) -> None:
+    assert cut_ip(address) == str(IPv4Network((address, 24), strict=False).network_address)
 
 
 def test_a_carried_call_says_the_same_whether_or_not_its_words_are_plain() -> None:
