@@ -3,6 +3,7 @@
  * It draws what it is given and asks for nothing; what a press means is the caller's (`choose`, `retry`).
  * Rule kept: text is always text (createElement and textContent), and a link is followed only if it is http(s).
  */
+import { outline } from "./outline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -109,7 +110,25 @@ function card({ title, description, image: address, defaultAction, actions = [] 
       buttons.length ? make("div", { className: "choices" }, ...buttons) : null));
 }
 
-// How each kind of content is drawn; kinds not listed are told to the visitor rather than dropped.
+/** The lines of an outline, each below what it belongs to. */
+function lines({ title, subtitle, href, items }) {
+  const below = items.map((item) => make("li", {}, ...lines(item)));
+  const head = title && (href ? link(href, title) : items.length ? make("strong", {}, title) : title);
+  return [
+    head ? make("p", {}, head) : null, subtitle ? make("p", {}, ...withLinks(subtitle)) : null,
+    below.length ? make("ul", {}, ...below) : null,
+  ].filter((line) => line !== null);
+}
+
+/** A content that cannot be operated here is told as text; one that says nothing is told to be such. */
+function inWords(part, message, { say, lang }) {
+  const told = outline(part, lang);
+  if (!told) return message.text ? [] : [make("p", { className: "note" }, say("cannotShow"))];
+  const hint = told.asks ? [make("p", { className: "note" }, say("inWriting"))] : [];
+  return [make("div", { className: "bubble outline", dir: "auto" }, ...lines(told)), ...hint];
+}
+
+// How each kind of content is drawn; kinds not listed are told in words rather than dropped.
 const CONTENT = {
   Attachment: (part, hands) => [attachment(part.attachment ?? {}, hands)],
   Card: (part, hands) => [make("div", { className: "cards" }, card(part.card ?? {}, hands))],
@@ -122,8 +141,8 @@ const CONTENT = {
 };
 
 function contents(message, hands) {
-  const unknown = (part) => (message.text ? [] : [make("p", { className: "note" }, hands.say("cannotShow", part))]);
-  const parts = message.content.flatMap((part) => (CONTENT[part.contentType] ?? unknown)(part, hands));
+  const draw = (part) => CONTENT[part.contentType]?.(part, hands) ?? inWords(part, message, hands);
+  const parts = message.content.flatMap(draw);
   const replies = message.content.filter(({ contentType }) => contentType === "QuickReply");
   if (replies.length === 0) return parts;
   const reply = ({ quickReply }) => choice({ ...quickReply, type: "Postback", kind: "QuickReply" }, hands);
@@ -139,7 +158,7 @@ function stateLine(message, { say, retry }) {
   return line;
 }
 
-/** The element of a message. `hands`: `say`, `clock(time)`, `choose(reply)`, `retry(id)`. */
+/** The element of a message. `hands`: `say`, `lang`, `clock(time)`, `choose(reply)`, `retry(id)`, `address(id)`. */
 export function bubble(message, hands) {
   const name = message.name || hands.say(message.from === "Bot" ? "bot" : "agent");
   const theirs = message.time ? `${name} · ${hands.clock(message.time)}` : name;

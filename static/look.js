@@ -91,6 +91,10 @@ h2 { margin: 0; font-size: 16.5px; font-weight: 650; line-height: 1.3; }
 .note { align-self: center; margin: 10px 0 4px; font-size: 13px; color: var(--gateway-faint); text-align: center; }
 a { color: inherit; text-underline-offset: 3px; overflow-wrap: anywhere; }
 .attachment { display: flex; align-items: center; gap: 8px; }
+.message .note { align-self: flex-start; margin: 4px 4px 0; }
+.outline p { margin: 0; }
+.outline strong { font-weight: 650; }
+.outline ul { margin: 5px 0 3px; padding-inline-start: 18px; }
 .picture { display: block; max-inline-size: 100%; max-block-size: 220px; border-radius: 12px; border: 1px solid var(--gateway-line); }
 .choices { display: flex; flex-wrap: wrap; gap: 7px; margin-block-start: 8px; }
 .choice { padding: 7px 14px; min-block-size: 36px; border: 1.5px solid var(--gateway-accent); border-radius: 18px; color: var(--gateway-accent); background: var(--gateway-surface); font-weight: 550; text-decoration: none; }

@@ -47,7 +47,7 @@ class GatewayChat extends HTMLElement {
     this.#say = say;
     this.#emit = emit;
     this.#hands = {
-      say, clock: (time) => new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" }).format(time),
+      say, lang, clock: (time) => new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" }).format(time),
       choose: (reply) => this.#send(reply.text, { reply }), retry: (id) => client.retry(id),
       address: (id) => client.fileAddress(id),
     };
