@@ -6,11 +6,12 @@ Leaves planning to `config.client_plan` and asking to `app.client_drift`.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
 
-from gateway.app.client_drift import Drift, find_drift
+from gateway.app.client_drift import Drift, RoleReader, find_drift
 from gateway.app.handover import compiled_of
 from gateway.app.ruleset import credentials_of
 from gateway.cli.check import sources_of
@@ -18,6 +19,8 @@ from gateway.cli.exits import Exit
 from gateway.cli.options import config_option, load_config, output_option, print_json
 from gateway.config.client_plan import ClientPlan, client_plans, terraform_of
 from gateway.config.compile import Compiled
+from gateway.config.load import Loaded
+from gateway.config.secrets import Secret, Secrets, SecretUnreadable
 from gateway.upstream.http import HttpLeg
 
 
@@ -54,14 +57,32 @@ def terraform(config_path: Path | None, settings: tuple[str, ...]) -> None:
 @clients.command()
 @config_option
 @output_option
+@click.option("--reader", "reader_id", metavar="ID", help="OAuth client that reads the roles; else each its own.")
+@click.option(
+    "--reader-secret",
+    default="env:ROLE_READER_SECRET",
+    show_default=True,
+    metavar="REFERENCE",
+    help="Its secret: env:NAME, file:PATH or exec:CMD.",
+)
 @click.pass_context
-def drift(ctx: click.Context, config_path: Path | None, settings: tuple[str, ...], output: str) -> None:
+def drift(
+    ctx: click.Context,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+    output: str,
+    reader_id: str | None,
+    reader_secret: str,
+) -> None:
     """Log in as each client and compare organisation, grant type, state and roles with the configuration.
 
-    Changes nothing. Exit code 4: a login host cannot be reached; 5: something differs; 6: a role cannot be read.
+    To read roles takes authorization:role:view, which no route needs: give an administrator's client with --reader, and
+    the gateway's own stay without. Changes nothing. Exit code 4: a login host cannot be reached; 5: something differs;
+    6: a role cannot be read.
     """
-    compiled = compiled_of(load_config(config_path, settings))
-    found = asyncio.run(_all_drift(compiled, _plans(config_path, settings)))
+    loaded = load_config(config_path, settings)
+    reader = None if reader_id is None else RoleReader(reader_id, _secret(loaded, reader_secret))
+    found = asyncio.run(_all_drift(compiled_of(loaded), _plans(config_path, settings), reader))
     if output == "json":
         names = ("org", "client", "differs", "unproved")
         print_json({"clients": [{name: getattr(one, name) for name in names} for one in found]})
@@ -76,7 +97,14 @@ def drift(ctx: click.Context, config_path: Path | None, settings: tuple[str, ...
     ctx.exit(_exit_of(found))
 
 
-async def _all_drift(compiled: Compiled, plans: list[ClientPlan]) -> list[Drift]:
+def _secret(loaded: Loaded, reference: str) -> Secret:
+    try:
+        return Secrets(loaded.directory, os.environ, dev=False).read(reference)
+    except SecretUnreadable as fault:
+        raise click.UsageError(f"--reader-secret: {fault}") from fault
+
+
+async def _all_drift(compiled: Compiled, plans: list[ClientPlan], reader: RoleReader | None) -> list[Drift]:
     legs: dict[str, HttpLeg] = {}
 
     def leg_of(url: str) -> HttpLeg:
@@ -85,7 +113,7 @@ async def _all_drift(compiled: Compiled, plans: list[ClientPlan]) -> list[Drift]
     by_name = {(one.org, one.name): one for one in plans}
     try:
         return [
-            await find_drift(one, by_name[one.org, one.client], leg_of, compiled.orgs[one.org].hosts.api)
+            await find_drift(one, by_name[one.org, one.client], leg_of, compiled.orgs[one.org].hosts.api, reader)
             for one in credentials_of(compiled)
         ]
     finally:

@@ -39,6 +39,9 @@ _POLICY: Final = """\
     action_set  = ["{}"]
   }}
 """
+_OLD_POLICY: Final = """\
+  # {}: of an old kind that this provider cannot give; add it to the role in Genesys
+"""
 _CLIENT: Final = """\
 resource "genesyscloud_oauth_client" "{label}" {{
   name                          = "{name}"
@@ -108,19 +111,31 @@ def needed_permissions(operations: Sequence[Operation], preferred: Sequence[str]
             found += operation.permissions
     for operation in operations:
         if operation.perm == "ANY" and not any(covers(held, p) for held in found for p in operation.permissions):
-            found.append(next((p for p in operation.permissions if p in preferred), operation.permissions[0]))
+            choices = sorted(operation.permissions, key=lambda p: (p not in preferred, not _is_spelled_out(p)))
+            found.append(choices[0])
     return tuple(dict.fromkeys(found))
 
 
+def _is_spelled_out(permission: str) -> bool:
+    """Is it domain:entity:action, as all but a few old ones?"""
+    return permission.count(":") == 2
+
+
 def terraform_of(plans: Sequence[ClientPlan]) -> str:
-    """A module for the official Terraform provider: per client a role of what it needs, and a client with that role."""
+    """A module for the official Terraform provider: per client a role of what it needs, and a client with that role.
+
+    A permission of the old kind, which is no domain:entity:action, stands in a comment: the provider cannot give it.
+    """
     blocks = [_HEAD]
     for plan in plans:
         names = {
             "label": f"gateway_{plan.org}_{plan.name}".replace("-", "_"),
             "name": f"gateway {plan.org} {plan.name}",
         }
-        policies = "".join(_POLICY.format(*permission.split(":")) for permission in plan.needed)
+        policies = "".join(
+            (_POLICY if _is_spelled_out(permission) else _OLD_POLICY).format(*permission.split(":"))
+            for permission in plan.needed
+        )
         blocks.append(_ROLE.format(**names, client=plan.name, policies=policies))
         blocks.append(_CLIENT.format(**names))
     return "\n".join(blocks)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.app.client_drift import Drift, find_drift
+from gateway.app.client_drift import Drift, RoleReader, find_drift
 from gateway.config.client_plan import ClientPlan
+from gateway.config.secrets import Secret
+from gateway.mock.model import Client
+from gateway.mock.model import Secret as MockSecret
 from gateway.mock.server import MockSettings, running_mock
 from gateway.upstream.bearer import ClientCredentials
 from gateway.upstream.http import HttpLeg
@@ -12,7 +15,12 @@ NEEDED = ("conversation:communication:disconnect",)
 CLOSER = "c0ffee00-0000-4000-8000-000000000002"
 
 
-async def drift_of(*, api_fault: str | None = None, permissions: set[str] | None = None) -> Drift:
+READER = RoleReader("c0ffee00-0000-4000-8000-0000000000ff", Secret("mock-secret-of-an-auditor"))
+
+
+async def drift_of(
+    *, api_fault: str | None = None, permissions: set[str] | None = None, reader: RoleReader | None = None
+) -> Drift:
     plan = ClientPlan("acme", "closer", CLOSER, (), NEEDED, NEEDED, (), ())
     async with running_mock(MockSettings.free_ports()) as mock:
         client = mock.world.client_named("closer")
@@ -20,19 +28,35 @@ async def drift_of(*, api_fault: str | None = None, permissions: set[str] | None
         client.permissions = permissions or client.permissions
         if api_fault is not None:
             mock.world.faults.add("api", api_fault, match="GET /api/v2/tokens/me", count=None)
+        secret = MockSecret(READER.secret.reveal())
+        mock.world.add_client(Client("auditor", READER.client_id, [secret], {"authorization:role:view"}))
         legs: dict[str, HttpLeg] = {}
         login, api = mock.endpoints.login, mock.endpoints.api
         credentials = ClientCredentials("acme", "r", login, "closer", CLOSER, "mock-secret-closer")
         try:
-            return await find_drift(credentials, plan, lambda url: legs.setdefault(url, HttpLeg(url)), api)
+            return await find_drift(credentials, plan, lambda url: legs.setdefault(url, HttpLeg(url)), api, reader)
         finally:
             for leg in legs.values():
                 await leg.close()
 
 
 async def test_a_role_with_just_what_is_needed_is_as_told() -> None:
+    assert await drift_of(permissions={*NEEDED}, reader=READER) == Drift("acme", "closer")
+
+
+async def test_leave_to_read_roles_is_more_than_the_routes_need() -> None:
     found = await drift_of(permissions={*NEEDED, "authorization:role:view"})
     assert found.differs == ("its roles hold more than the routes need: authorization:role:view",)
+
+
+async def test_a_wildcard_lacks_nothing_and_is_too_much() -> None:
+    found = await drift_of(permissions={"conversation:communication:*"}, reader=READER)
+    assert found.differs == ("its roles hold more than the routes need: conversation:communication:*",)
+
+
+async def test_a_reader_that_gets_no_token_proves_nothing() -> None:
+    found = await drift_of(reader=RoleReader(READER.client_id, Secret("another")))
+    assert (found.differs, found.unproved) == ((), ("the reader of roles got no token: invalid_client",))
 
 
 async def test_tokens_me_that_does_not_answer_proves_nothing() -> None:

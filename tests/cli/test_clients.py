@@ -11,6 +11,7 @@ import pytest
 
 from gateway.cli.exits import Exit
 from gateway.cli.main import run
+from gateway.mock.model import Client, Secret
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 
 SHIPPED = ["--config", str(Path(__file__).resolve().parents[2] / "config.toml")]
@@ -55,6 +56,21 @@ async def test_without_leave_to_read_roles_it_is_not_proved(
 ) -> None:
     assert await asyncio.to_thread(run, ["clients", "drift", *addresses(mock)]) == Exit.UNPROVED
     assert "unproved  orgs.acme.clients.closer: its roles cannot be read" in capsys.readouterr().out
+
+
+async def test_with_a_reader_of_roles_clients_without_leave_are_as_told(
+    mock: RunningMock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity, secret = "c0ffee00-0000-4000-8000-0000000000ff", "mock-secret-of-an-auditor"
+    mock.world.add_client(Client("auditor", identity, [Secret(secret)], {READS_ROLES}))
+    monkeypatch.setenv("ROLE_READER_SECRET", secret)
+    words = ["clients", "drift", *addresses(mock), "--reader", identity]
+    assert await asyncio.to_thread(run, words) == Exit.OK
+    out = capsys.readouterr().out
+    assert out.splitlines() == [f"as told   orgs.acme.clients.{name}" for name in ("reader", "closer")]
+    monkeypatch.delenv("ROLE_READER_SECRET")
+    assert await asyncio.to_thread(run, words) == Exit.USAGE
+    assert "ROLE_READER_SECRET" in capsys.readouterr().err
 
 
 async def test_a_role_that_holds_more_or_less_has_drifted(

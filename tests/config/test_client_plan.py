@@ -50,6 +50,8 @@ def operation(perm: str, *permissions: str) -> Operation:
         ([("ANY", "a:b:c", "d:e:f")], [], ("a:b:c",)),
         ([("ANY", "a:b:c", "d:e:f")], ["d:e:f"], ("d:e:f",)),
         ([("ANY", "a:b:c", "d:e:f"), ("ALL", "d:e:f")], [], ("d:e:f",)),
+        ([("ANY", "admin", "d:e:f", "a:b:c")], [], ("d:e:f",)),
+        ([("ANY", "admin", "d:e:f")], ["admin"], ("admin",)),
         ([("NONE",), ("UNKNOWN",)], ["a:b:c"], ()),
     ],
 )
@@ -69,3 +71,16 @@ def test_the_terraform_module_has_a_role_and_a_client_per_purpose_and_no_scopes(
         assert words in text
     assert "scopes =" not in text
     assert text.count("{") == text.count("}")
+
+
+def test_a_permission_that_terraform_cannot_give_is_named_in_a_comment() -> None:
+    plan = ClientPlan("acme", "papers", "id", (), (), ("content_management_user", "a:b:c"), (), ())
+    text = terraform_of([plan])
+    assert "# content_management_user: of an old kind" in text
+    assert text.count("permission_policies {") == 1
+
+
+def test_a_module_can_be_written_for_every_operation() -> None:
+    for one in genesys.catalogue():
+        needed = needed_permissions([one], [])
+        assert terraform_of([ClientPlan("acme", "any", "id", (), (), needed, (), ())])
