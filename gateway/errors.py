@@ -558,7 +558,7 @@ UPSTREAM_BUSY = _reason(
 TOKEN_UNAVAILABLE = _reason(
     "token.unavailable", 503, "No Genesys token to be had",
     "The login host did not give a token for the route's OAuth client, and none is in store.",
-    "Try again after Retry-After; the operator sees the cause in the log and in `gateway doctor`.",
+    "Try again after Retry-After; the operator sees the cause in the log, and by `gateway clients drift`.",
     "temporarily_unavailable",
 )  # fmt: skip
 STORE_UNAVAILABLE = _reason(

@@ -20,7 +20,7 @@ GUARD_ALERTS = (
         dashboard="gateway-security",
         summary="A secret ends within two weeks",
         description="{{ $labels.secret }} ends in {{ $value | humanizeDuration }}.",
-        look=("`gateway keys` and the console list secrets by name; the name is the key in config.toml.",),
+        look=("`gateway keys secrets` lists all of them with their ages; the name is the key in config.toml.",),
         do=(
             "Make the new secret at its source, put it into `secret`, the old one into `previous_secret`, reload.",
             "Set the new day in `[keys] ends`; a certificate's end is read from its file.",

@@ -54,7 +54,7 @@ def _check_region(key: str, org: Org, sources: Sources) -> Iterator[Finding]:
     if region.lifecycle != "stable" and not endpoints:
         yield warning(
             f"{key}.region", f"{region.aws_region} is {region.lifecycle}; not confirmed: {listed(region.unconfirmed)}",
-            "Run `gateway doctor` before relying on it.",
+            "Run `gateway clients drift` before relying on it.",
         )  # fmt: skip
 
 
@@ -114,7 +114,9 @@ def _check_permissions(
                 "Give the client's role that permission in Genesys, and name it here.",
             )  # fmt: skip
         if operation.perm == "UNKNOWN":
-            yield warning(here, f"cannot be judged: what {operation.key} asks is not known", "Try it with the doctor.")
+            yield warning(
+                here, f"cannot be judged: what {operation.key} asks is not known", "Call it once with this client."
+            )
     if not calls:
         if client.permissions:
             yield high(key, "is used by no route, and holds permissions", "Take the client away, or use it.")

@@ -29,7 +29,11 @@ MIN_BYTES: Final[dict[str, int]] = {
 """Least length by key. HS256 asks for 32 bytes (RFC 7518, 3.2); a Zendesk secret is longer."""
 _ISSUER_SECRETS: Final = frozenset(f"sites.X.visitors.issuers[].{part}" for part in ("secret", "previous_secret"))
 """A short one is a warning only: an issuer's secret is not ours to choose."""
-_NEEDED_OUTSIDE_DEV: Final = ("keys.guest", "audit.key")
+_NEEDED_OUTSIDE_DEV: Final = {
+    "keys.guest": "Put 32 random bytes or more into a file, such as by `openssl rand -base64 48`, and name it here.",
+    "audit.key": "Make one with `gateway audit keygen FILE`, and name it here.",
+}
+"""Keys that are made by themselves in development only, and how to make them."""
 
 
 def check_secrets(config: Config, sources: Sources) -> Iterator[Finding]:
@@ -77,10 +81,10 @@ def _fits(path: shape.Path, pattern: str) -> bool:
 def _check_presence(config: Config) -> Iterator[Finding]:
     if config.dev:
         return
-    for key in _NEEDED_OUTSIDE_DEV:
+    for key, remedy in _NEEDED_OUTSIDE_DEV.items():
         section, name = key.split(".")
         if getattr(getattr(config, section), name) is None:
-            yield error(key, "is missing; it is made by itself only with dev = true", "Make one with `gateway keys`.")
+            yield error(key, "is missing; it is made by itself only with dev = true", remedy)
 
 
 def _check_strength(key: str, pattern: str, secret: Secret) -> Iterator[Finding]:

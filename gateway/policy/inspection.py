@@ -70,7 +70,7 @@ def _jwt(header: dict[str, Any], claims: dict[str, Any], now: float) -> Inspecti
         {name: header[name] for name in ("alg", "kid", "typ") if isinstance(header.get(name), str)},
         shown,
         hidden,
-        (*_times(claims, now), "The signature was not checked; `gateway doctor` and a sign-in do that."),
+        (*_times(claims, now), "The signature was not checked; a sign-in does that."),
     )
 
 

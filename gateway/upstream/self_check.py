@@ -1,6 +1,6 @@
 """Asks Genesys whose token it is: `GET /api/v2/tokens/me`, at the first token of a client and after a rotation.
 
-Leaves the consequence to tokens.py and to `gateway doctor`. The rule: a token of another organisation or client than
+Leaves the consequence to tokens.py and client_drift.py. The rule: a token of another organisation or client than
 the configured one is found here, before it is ever injected.
 """
 

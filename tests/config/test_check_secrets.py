@@ -53,3 +53,9 @@ def test_a_hashed_backend_key_may_stand_in_the_file(judge: Judge) -> None:
 
 def test_development_takes_what_production_refuses(judge: Judge) -> None:
     assert judge({"dev": True, "backends.crm.key": "x", "keys.guest": None, "audit.key": None}) == ()
+
+
+@pytest.mark.parametrize(("key", "how"), [("keys.guest", "32 random bytes"), ("audit.key", "gateway audit keygen")])
+def test_a_missing_key_is_told_with_how_to_make_it(judge: Judge, key: str, how: str) -> None:
+    (found,) = judge({key: None}, {name: f"{GOOD}{name}" for name in ("GUEST", "AUDIT", "READER", "ISSUER", "CRM")})
+    assert how in found.remedy
