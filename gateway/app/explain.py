@@ -15,6 +15,7 @@ from gateway import errors
 from gateway.config import genesys
 from gateway.config.compile import Compiled
 from gateway.errors import Refusal
+from gateway.policy.beliefs import Belief, read_place
 from gateway.policy.decision import Backend, Caller, Facts, Guest, Nobody, Permit, SiteRules, decide
 from gateway.policy.guests import SessionRules, open_session
 from gateway.policy.handles import HandleKind
@@ -100,6 +101,25 @@ def explain(question: Question, compiled: Compiled, now: float) -> Explanation:
         found.code, found.status, found.remedy = told.code, told.status, told.reason.remedy
         found.steps.append(("refused", f"{told.code} ({told.status}): {told.detail or told.reason.cause}"))
     return found
+
+
+def what_is_so(text: str) -> Belief | None:
+    """What is true of a word that somebody believes in: an invention, an operation that was removed, or a real scope,
+    which does nothing here. None: nothing is known of it.
+    """
+    if (belief := genesys.beliefs().of_text(text)) is not None:
+        return belief
+    if (place := read_place(text)) is not None:
+        segments = tuple(place.path[1:].split("/"))
+        if (removed := genesys.catalogue().removed_at(place.methods[0], segments)) is None:
+            return None
+        operation, instead = removed
+        truth = f"{operation.key} was removed by Genesys in August 2026."
+        return Belief("operation.removed", "operation", operation.key, truth, instead, "explain")
+    if any(text in operation.scopes_any for operation in genesys.catalogue()):
+        truth = "A real scope, and ignored by Genesys for client credentials: the role of the client decides."
+        return Belief("scope.ignored", "scope", text, truth, "the permissions that the routes need", "strip")
+    return None
 
 
 def _play(question: Question, compiled: Compiled, now: float, found: Explanation) -> None:

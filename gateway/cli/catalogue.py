@@ -12,6 +12,7 @@ from typing import Any
 import click
 import orjson
 
+from gateway.app.explain import what_is_so
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import output_option, print_json
 from gateway.config import genesys
@@ -45,15 +46,22 @@ def show(output: str) -> None:
 @click.argument("path")
 @click.pass_context
 def find(ctx: click.Context, output: str, method: str, path: str) -> None:
-    """Say what operation METHOD PATH is, and what it asks; else the nearest ones. Exit code 1: there is none."""
+    """Say what operation METHOD PATH is, and what it asks; else what became of it, and the nearest ones.
+
+    Exit code 1: there is none.
+    """
     table = genesys.catalogue()
     found = table.find(method, path)
     if found is None and (match := table.match_path(method, path)) is not None:
         found = match[0]
     shown = [found] if found is not None else list(table.nearest(method, path))
+    known = what_is_so(f"{method} {path}") if found is None else None
     if output == "json":
-        print_json({"found": found is not None, "operations": [_row(one) for one in shown]})
+        told = known.told if known is not None else None
+        print_json({"found": found is not None, "told": told, "operations": [_row(one) for one in shown]})
     else:
+        if known is not None:
+            click.echo(known.told)
         if found is None:
             click.echo(f"{method.upper()} {path} is no operation; near:")
         for one in shown:

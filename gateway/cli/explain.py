@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from gateway.app.explain import Explanation, Question, explain
+from gateway.app.explain import Explanation, Question, explain, what_is_so
 from gateway.app.handover import compiled_of
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.options import config_option, load_config, output_option, print_json
-from gateway.config import genesys
 
 
 @click.command("explain")
@@ -26,7 +25,9 @@ from gateway.config import genesys
 @click.option("--host", default="localhost", show_default=True, help="The Host header, where hosts name sites.")
 @click.option("--caller", default="nobody", show_default=True, help="guest, nobody, or backend:NAME.")
 @click.option("--own", "owns", multiple=True, help="A conversation id that is to be taken as the caller's own.")
-@click.option("--believe", "belief", help="Instead: a path, host, scope, header or field that somebody believes in.")
+@click.option(
+    "--believe", "belief", help="Instead: an address, path, host, scope, header or field that somebody believes in."
+)
 @click.pass_context
 def explain_command(
     ctx: click.Context, config_path: Path | None, settings: tuple[str, ...], output: str, method: str,
@@ -34,8 +35,8 @@ def explain_command(
 ) -> None:  # fmt: skip
     """Say what would become of a request, which row decides, and why.
 
-    Exit code 0: it would be carried out. 5: it would be refused. With --believe, 0: that is a known invention, and
-    what does the work is told; 1: nothing is known of it.
+    Exit code 0: it would be carried out. 5: it would be refused. With --believe, 0: that is a known invention, or
+    something that Genesys removed or ignores, and what does the work is told; 1: nothing is known of it.
     """
     if belief is not None:
         ctx.exit(_explain_belief(belief, output))
@@ -62,11 +63,12 @@ def _print(found: Explanation) -> None:
 
 
 def _explain_belief(text: str, output: str) -> int:
-    row = genesys.beliefs().of_text(text)
+    row = what_is_so(text)
     if row is None:
         raise CommandFault(
-            Exit.FAILED, "belief.unknown", f"Nothing is known of {text}.", "docs/credentials.md lists what is."
-        )
+            Exit.FAILED, "belief.unknown", f"Nothing is known of {text}.",
+            "docs/credentials.md lists what is; `gateway catalogue find` knows the operations that there are.",
+        )  # fmt: skip
     if output == "json":
         names = ("id", "kind", "pattern", "truth", "instead", "does", "permissions")
         print_json({name: getattr(row, name) for name in names})

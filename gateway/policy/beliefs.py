@@ -16,6 +16,9 @@ Kind = Literal["route", "socket", "token_endpoint", "operation", "host", "scope"
 PATH_KINDS: Final = frozenset({"route", "socket", "token_endpoint", "operation"})
 MAX_TEXT_CHARS: Final = 200
 """Longer words than any pattern could mean are not looked at."""
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_HEADER_TAILS: Final = ("", " ", ": ")
+"""What a header's name, or its name and scheme, lacks when somebody leaves the rest away."""
 _ONE: Final = "{}"
 _REST: Final = "**"
 
@@ -94,20 +97,41 @@ class Beliefs:
         return self._of_text("field", name)
 
     def of_text(self, text: str) -> Belief | None:
-        """The belief behind any word: `METHOD /path`, a path alone, a host, a scope, a header or a field."""
-        method, space, path = text.partition(" ")
-        if space and path.startswith("/"):
-            return self.of_template(method, path)
-        if text.startswith("/"):
-            found = (self.of_template(word, text) for word in ("GET", "POST", "PUT", "PATCH", "DELETE"))
-            return next((row for row in found if row is not None), None)
-        asked = (self.of_scope(text), self.of_host(text), self._of_text("header", text), self.of_field(text))
+        """The belief behind any word: `METHOD /path`, a path, an address, a host, a scope, a field or a header."""
+        place = read_place(text)
+        if place is None:
+            headers = (self._of_text("header", text + tail) for tail in _HEADER_TAILS)
+            asked = (self.of_scope(text), self.of_host(text), self.of_field(text), *headers)
+        else:
+            asked = (self.of_host(place.host), *(self.of_template(method, place.path) for method in place.methods))
         return next((row for row in asked if row is not None), None)
 
     def _of_text(self, kind: Kind, text: str) -> Belief | None:
         if len(text) > MAX_TEXT_CHARS:
             return None
         return next((row for row, shape in self._texts if row.kind == kind and shape.fullmatch(text)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address as people write it: the methods that it may be meant for, the host (empty without one), the path."""
+
+    methods: tuple[str, ...]
+    host: str
+    path: str
+
+
+def read_place(text: str) -> Place | None:
+    """Read `[METHOD ]/path` or `[METHOD ]scheme://host[:port]/path`, without its query; None for any other word."""
+    first, space, rest = text.partition(" ")
+    methods, address = ((first.upper(),), rest) if space else (_METHODS, text)
+    if address.startswith("/"):
+        return Place(methods, "", address.partition("?")[0])
+    _, scheme_end, rest = address.partition("://")
+    if not scheme_end:
+        return None
+    host, _, path = rest.partition("/")
+    return Place(methods, host.partition(":")[0], "/" + path.partition("?")[0])
 
 
 def scope_advice(beliefs: Beliefs, real: frozenset[str], scope: str) -> str:

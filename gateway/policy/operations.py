@@ -16,7 +16,10 @@ from typing import Any, Final, Literal
 _PARAMETER: Final = re.compile(r"\{[^{}/]*\}")
 
 REPLACEMENTS: Final[tuple[tuple[str, str], ...]] = (
-    ("/api/v2/webchat/guest/", "the gateway's own POST /sites/{site}/conversations, or the Guest API socket"),
+    (
+        "/api/v2/webchat/guest/",
+        "the Guest API socket, GET /sites/{site}/v1?deploymentId=, or the chat's script on the page",
+    ),
     ("/api/v2/webchat/deployments", "/api/v2/webdeployments/deployments"),
     ("/api/v2/webchat/settings", "/api/v2/webdeployments/configurations"),
     ("/api/v2/widgets/deployments", "/api/v2/webdeployments/deployments"),
@@ -100,6 +103,10 @@ def client_credentials_fault(operation: Operation) -> str | None:
     return _AUTH_FAULTS.get(operation.auth) or _CLIENT_CREDENTIALS_FAULTS.get(operation.client_credentials)
 
 
+def _stand_in(removed: Operation) -> str:
+    return next((said for start, said in REPLACEMENTS if removed.template.startswith(start)), "nothing")
+
+
 def shape_of(template: str) -> str:
     """Return a template with its parameters unnamed: `/api/v2/users/{userId}` becomes `/api/v2/users/{}`."""
     return _PARAMETER.sub("{}", template)
@@ -126,10 +133,12 @@ class Catalogue:
     def find_removed(self, method: str, template: str) -> tuple[Operation, str] | None:
         """Return an operation that Genesys has removed, with what stands in for it."""
         operation = self._removed.get((method.upper(), shape_of(template)))
-        if operation is None:
-            return None
-        found = (said for start, said in REPLACEMENTS if operation.template.startswith(start))
-        return operation, next(found, "nothing")
+        return None if operation is None else (operation, _stand_in(operation))
+
+    @property
+    def removed(self) -> tuple[tuple[Operation, str], ...]:
+        """Every operation that Genesys has removed, with what stands in for it."""
+        return tuple((operation, _stand_in(operation)) for operation in self._removed.values())
 
     def removed_at(self, method: str, segments: tuple[str, ...]) -> tuple[Operation, str] | None:
         """Return an operation that Genesys has removed from this path, that of this method first, and its stand-in."""

@@ -71,7 +71,7 @@ class BeliefDesk:
             if (belief := self._beliefs.of_scope(scope)) is not None:
                 self._count(belief)
             said.append(scope_advice(self._beliefs, self._scopes, scope))
-        host = (form.get("audience") or "").partition("://")[2].partition("/")[0]
+        host = (form.get("audience") or "").rpartition("://")[2].partition("/")[0]
         if (belief := self._beliefs.of_host(host)) is not None:
             self._count(belief)
             said.append(f"{host}: {belief.told}")

@@ -131,9 +131,11 @@ def test_an_anchor_that_cannot_be_fetched_is_unreachable(log: Log) -> None:
 
 @pytest.mark.parametrize(
     ("words", "count"),
-    [([], 5), (["--action", "session.issued"], 1), (["--subject", "ann", "--site", "shop"], 2), (["--subject", "bob",
-        "--site", "shop"], 0),
-     (["--backend", "crm"], 0), (["--reason", "route.not_allowed"], 1), (["--since", "2026-11-18T11:06:41"], 1), (["--limit", "2"], 2)],
+    [
+        ([], 5), (["--action", "session.issued"], 1), (["--subject", "ann", "--site", "shop"], 2),
+        (["--subject", "bob", "--site", "shop"], 0), (["--backend", "crm"], 0), (["--reason", "route.not_allowed"], 1),
+        (["--since", "2026-11-18T11:06:41"], 1), (["--limit", "2"], 2),
+    ],
 )  # fmt: skip
 def test_query_finds_what_was_asked(log: Log, words: list[str], count: int) -> None:
     result = log.run("query", *words)

@@ -25,6 +25,8 @@ def test_the_edition_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         ("/api/v2/users/me", Exit.OK, "not valid with a client-credentials token"),
         ("/api/v2/routing/queues/1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10", Exit.OK, "ALL routing:queue:view"),
         ("/api/v2/routing/queue/{id}", Exit.FAILED, "is no operation; near:"),
+        ("/api/v2/me", Exit.FAILED, "GET /api/v2/users/me for a person"),
+        ("/api/v2/webchat/settings", Exit.FAILED, "removed by Genesys in August 2026. Use /api/v2/webdeployments/conf"),
     ],
 )
 def test_an_operation_is_found_with_what_it_asks(

@@ -22,6 +22,9 @@ WAIT = "/api/v2/routing/queues/d0000000-0000-4000-8000-000000000001/estimatedwai
         (["--path", WAIT], Exit.VERIFICATION, "origin.missing"),
         (["--believe", "webchat:guest:write"], Exit.OK, "POST /sites/{site}/session"),
         (["--believe", "POST /api/v2/oauth/token"], Exit.OK, "login host"),
+        (["--believe", "https://api.mypurecloud.com/api/v2/oauth/token"], Exit.OK, "login host"),
+        (["--believe", "DELETE /api/v2/widgets/deployments/7"], Exit.OK, "/api/v2/webdeployments/deployments"),
+        (["--believe", "conversations:readonly"], Exit.OK, "the role of the client decides"),
     ],
 )
 def test_the_exit_code_is_the_answer(
@@ -37,6 +40,7 @@ def test_the_exit_code_is_the_answer(
         ([], Exit.USAGE),
         (["--path", WAIT, "--caller", "king"], Exit.USAGE),
         (["--believe", "nothing-of-it"], Exit.FAILED),
+        (["--believe", "GET /api/v2/users/me"], Exit.FAILED),
     ],
 )
 def test_a_question_that_is_none_is_told_so(

@@ -19,7 +19,7 @@ async def test_the_zendesk_token_is_exchanged_for_a_session_and_the_chat_goes_on
         stack, "POST", "/api/v2/webchat/guest/conversations", {"organizationId": DEFAULT_ORG}
     )
     assert (status, body["code"]) == (410, "route.removed")
-    assert "POST /sites/{site}/conversations" in body["detail"]
+    assert "the Guest API socket, GET /sites/{site}/v1" in body["detail"]
 
     # the scopes of the replies: none of them exists, and one has nothing to do with chat
     _, token = await ask_token(stack, "/oauth/token", scope="webchat:interaction scim:users:write")

@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from gateway.config import genesys
+from gateway.config.genesys import resolve_region
 from gateway.policy.beliefs import Belief
+from gateway.policy.regions import RegionUnknown
 from tests.stack import BACKEND_ID, BACKEND_KEY, Stack, basic, compiled
 
 BELIEFS = genesys.beliefs()
@@ -76,6 +78,45 @@ async def test_a_believed_token_endpoint_gives_a_backend_a_handle_and_says_where
     for name in ("scope.messaging-conversation-close", "field.audience", "field.redirect-uri", "host.api-us"):
         assert hits(stack, name) == 1, name
     assert sum(hits(stack, f"token-endpoint.{one}") for one in ("api", "v2", "oauth2")) == 1
+
+
+async def test_each_believed_scope_and_field_is_answered_with_what_is_so_and_counted(stack: Stack) -> None:
+    for row in (row for row in BELIEFS.rows if row.kind in {"scope", "field"}):
+        shown = row.pattern.replace("*", "anything")
+        form = {"grant_type": "client_credentials", **({"scope": shown} if row.kind == "scope" else {shown: "x"})}
+        async with stack.client.post(
+            f"{stack.url}/oauth/token", data=form, headers=basic(BACKEND_ID, BACKEND_KEY)
+        ) as answer:
+            body = await answer.json()
+        assert answer.status == 200, body
+        said = f"{shown}: {row.told}" if row.kind == "scope" else f"{shown} is ignored: {row.truth}"
+        assert said in body["warnings"], row.id
+        assert hits(stack, row) == 1, row.id
+
+
+HOSTS = {
+    row.id: row.pattern.replace("*", "eu-west-1" if row.id == "host.api-region" else "mycompany")
+    for row in BELIEFS.rows
+    if row.kind == "host"
+}
+
+
+async def test_each_believed_host_that_is_named_as_audience_is_answered_and_counted(stack: Stack) -> None:
+    for name, host in HOSTS.items():
+        for audience in (host, f"https://{host}/oauth2/token"):
+            form = {"grant_type": "client_credentials", "audience": audience}
+            async with stack.client.post(
+                f"{stack.url}/oauth/token", data=form, headers=basic(BACKEND_ID, BACKEND_KEY)
+            ) as answer:
+                body = await answer.json()
+            assert f"{host}: {BELIEFS.by_id[name].told}" in body["warnings"], name
+        assert hits(stack, name) == 2, name
+
+
+@pytest.mark.parametrize("host", HOSTS.values())
+def test_each_believed_host_is_refused_as_a_region_with_what_is_so(host: str) -> None:
+    with pytest.raises(RegionUnknown, match="another vendor" if "cxone" in host else "write|region"):
+        resolve_region(f"https://{host}/oauth2/token")
 
 
 async def test_a_believed_token_endpoint_refuses_a_wrong_key_and_says_the_same(stack: Stack) -> None:
