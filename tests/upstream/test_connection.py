@@ -9,7 +9,7 @@ import pytest
 
 from gateway.upstream.faults import FaultKind, UpstreamFault
 from tests.upstream.misbehaving import Peer
-from tests.upstream.test_http import OK, QUICK, ask, echo, leg_to, pause
+from tests.upstream.test_http import OK, PATIENT, ask, echo, leg_to, pause
 
 
 async def test_half_closed_upstream_still_gets_its_whole_answer_across() -> None:
@@ -129,8 +129,7 @@ async def test_streamed_body_waits_for_a_slow_upstream() -> None:
         peer.writer.transport.resume_reading()  # type: ignore[attr-defined]  # a stream's transport can read
         await echo(peer)
 
-    settings = QUICK.__class__(read_timeout_s=5, write_timeout_s=5)
-    async with leg_to(script, settings) as (leg, _):
+    async with leg_to(script, PATIENT) as (leg, _):
         task = asyncio.create_task(ask(leg, "POST", body(), body_length=20_000_000))
         settled = -1
         while settled != handed:

@@ -27,7 +27,7 @@ from gateway.upstream.settings import LegSettings
 from tests.upstream.misbehaving import Peer, upstream_of
 from tests.upstream.test_http import ask, echo
 
-QUICK = LegSettings(connect_timeout_s=0.3, tls_timeout_s=0.3, attempt_delay_s=0.02, tick_s=0.02)
+PATIENT = LegSettings(connect_timeout_s=30.0, tls_timeout_s=30.0, attempt_delay_s=0.02, tick_s=0.02)
 
 
 def v4(port: int) -> Address:
@@ -89,7 +89,7 @@ async def test_refused_address_makes_way_at_once() -> None:
 
 async def test_address_that_never_answers_is_a_connect_timeout() -> None:
     async with deaf_port() as deaf:
-        leg = HttpLeg(f"http://127.0.0.1:{deaf}", QUICK)
+        leg = HttpLeg(f"http://127.0.0.1:{deaf}", replace(PATIENT, connect_timeout_s=0.3))
         with pytest.raises(UpstreamFault) as caught:
             await ask(leg, "POST")
         assert (caught.value.kind, caught.value.request_sent) == (FaultKind.CONNECT_TIMEOUT, False)
@@ -135,19 +135,19 @@ class Caller(asyncio.Protocol):
 @pytest.mark.parametrize(("keep_s", "asked"), [(60.0, 1), (1e-9, 3)])
 async def test_name_is_asked_anew_when_its_time_is_over(resolver: Resolver, keep_s: float, asked: int) -> None:
     async with upstream_of(echo) as upstream:
-        await reach(Dialler("api.example", upstream.port, replace(QUICK, dns_keep_s=keep_s), None), 3)
+        await reach(Dialler("api.example", upstream.port, replace(PATIENT, dns_keep_s=keep_s), None), 3)
     assert resolver.asked == asked
 
 
 async def test_last_good_address_serves_while_the_resolver_is_down(resolver: Resolver) -> None:
     async with upstream_of(echo) as upstream:
-        dialler = Dialler("api.example", upstream.port, replace(QUICK, dns_keep_s=1e-9), None)
+        dialler = Dialler("api.example", upstream.port, replace(PATIENT, dns_keep_s=1e-9), None)
         await reach(dialler, 1)
         resolver.healthy = False
         await reach(dialler, 2)
         assert resolver.asked == 3
         with pytest.raises(UpstreamFault, match="dns"):
-            await reach(Dialler("api.example", upstream.port, QUICK, None), 1)
+            await reach(Dialler("api.example", upstream.port, PATIENT, None), 1)
 
 
 def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -186,12 +186,12 @@ async def over_tls(folder: Path) -> None:
     """Verified, reused, refused where the name is wrong or the issuer unknown, and large both ways."""
     server, client = certificate(folder, "127.0.0.1")
     async with upstream_of(echo, ssl=server) as upstream:
-        leg = HttpLeg(upstream.url, QUICK, ssl_context=client)
+        leg = HttpLeg(upstream.url, PATIENT, ssl_context=client)
         for body in (b"small", b"x" * 1_000_000):
             assert await (await ask(leg, "POST", body)).read(2_000_000) == body
         assert upstream.connections == 1
         await leg.close()
-        stranger = HttpLeg(upstream.url, QUICK)
+        stranger = HttpLeg(upstream.url, PATIENT)
         with pytest.raises(UpstreamFault) as caught:
             await ask(stranger, "POST")
         assert (caught.value.kind, caught.value.request_sent) == (FaultKind.TLS, False)
@@ -210,7 +210,7 @@ def test_tls_is_verified_on_uvloop(tmp_path: Path) -> None:
 async def test_certificate_of_another_name_is_refused(tmp_path: Path) -> None:
     server, client = certificate(tmp_path, "elsewhere.example")
     async with upstream_of(echo, ssl=server) as upstream:
-        leg = HttpLeg(upstream.url, QUICK, ssl_context=client)
+        leg = HttpLeg(upstream.url, PATIENT, ssl_context=client)
         with pytest.raises(UpstreamFault, match="tls"):
             await ask(leg)
         await leg.close()
@@ -221,7 +221,7 @@ async def test_peer_that_never_shakes_hands_is_a_tls_fault() -> None:
         await peer.gone()
 
     async with upstream_of(script) as upstream:
-        leg = HttpLeg(upstream.url.replace("http:", "https:"), QUICK)
+        leg = HttpLeg(upstream.url.replace("http:", "https:"), replace(PATIENT, tls_timeout_s=0.3))
         with pytest.raises(UpstreamFault, match="tls"):
             await ask(leg, "POST")
         await leg.close()

@@ -19,8 +19,8 @@ from gateway.upstream.settings import LegSettings
 from tests.upstream.misbehaving import Peer, Script, Upstream, upstream_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
-QUICK = LegSettings(
-    pool_wait_s=0.5, connect_timeout_s=2.0, read_timeout_s=0.5, write_timeout_s=0.5, idle_s=5.0, tick_s=0.02
+PATIENT = LegSettings(
+    pool_wait_s=30.0, connect_timeout_s=30.0, read_timeout_s=30.0, write_timeout_s=30.0, idle_s=30.0, tick_s=0.02
 )
 
 
@@ -45,7 +45,7 @@ class Heard:
 
 @asynccontextmanager
 async def leg_to(
-    script: Script, settings: LegSettings = QUICK, heard: Heard | None = None
+    script: Script, settings: LegSettings = PATIENT, heard: Heard | None = None
 ) -> AsyncIterator[tuple[HttpLeg, Upstream]]:
     """A leg and the upstream it goes to."""
     async with upstream_of(script) as upstream:
@@ -320,7 +320,7 @@ async def test_silence_is_a_read_timeout() -> None:
         await peer.request()
         await peer.gone()
 
-    async with leg_to(script) as (leg, upstream):
+    async with leg_to(script, replace(PATIENT, read_timeout_s=0.3)) as (leg, upstream):
         with pytest.raises(UpstreamFault) as caught:
             await ask(leg)
         assert (caught.value.kind, upstream.connections) == (FaultKind.READ_TIMEOUT, 1)
@@ -336,9 +336,8 @@ async def test_dripping_answer_ends_at_the_deadline() -> None:
             await pause(0.05)
 
     async with leg_to(script) as (leg, _):
-        answer = await ask(leg, within_s=0.5)
         with pytest.raises(UpstreamFault, match="total_timeout"):
-            await answer.read(1000)
+            await (await ask(leg, within_s=0.5)).read(1000)
 
 
 async def test_upstream_that_takes_no_bytes_is_a_write_timeout() -> None:
@@ -346,7 +345,7 @@ async def test_upstream_that_takes_no_bytes_is_a_write_timeout() -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport can read
         await asyncio.Event().wait()
 
-    async with leg_to(script) as (leg, _):
+    async with leg_to(script, replace(PATIENT, write_timeout_s=0.3)) as (leg, _):
         with pytest.raises(UpstreamFault, match="write_timeout"):
             await ask(leg, "POST", b"x" * 20_000_000)
 
@@ -354,7 +353,7 @@ async def test_upstream_that_takes_no_bytes_is_a_write_timeout() -> None:
 async def test_refused_connection_says_that_nothing_was_sent() -> None:
     async with upstream_of(echo) as upstream:
         url = upstream.url
-    leg = HttpLeg(url, QUICK)
+    leg = HttpLeg(url, PATIENT)
     with pytest.raises(UpstreamFault) as caught:
         await ask(leg, "POST", b"x")
     assert (caught.value.kind, caught.value.request_sent) == (FaultKind.CONNECT, False)
@@ -362,7 +361,7 @@ async def test_refused_connection_says_that_nothing_was_sent() -> None:
 
 
 async def test_name_without_address_is_a_dns_fault() -> None:
-    leg = HttpLeg("http://nowhere.invalid", QUICK)
+    leg = HttpLeg("http://nowhere.invalid", PATIENT)
     with pytest.raises(UpstreamFault, match="dns"):
         await ask(leg)
     await leg.close()
@@ -377,7 +376,7 @@ async def test_full_pool_makes_wait_and_then_refuses() -> None:
             await go.wait()
             await peer.answer(b"ok")
 
-    async with leg_to(script, replace(QUICK, max_connections=2, max_waiting=3, read_timeout_s=5.0)) as (leg, upstream):
+    async with leg_to(script, replace(PATIENT, max_connections=2, max_waiting=3, pool_wait_s=2.0)) as (leg, upstream):
         tasks = [asyncio.create_task(ask(leg, "POST")) for _ in range(6)]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         fault = done.pop().exception()
@@ -406,7 +405,7 @@ async def test_cancelled_request_cuts_its_connection_and_frees_its_place() -> No
         await peer.gone()
         closed.set()
 
-    async with leg_to(script, replace(QUICK, max_connections=1, read_timeout_s=5)) as (leg, _):
+    async with leg_to(script, replace(PATIENT, max_connections=1)) as (leg, _):
         task = asyncio.create_task(ask(leg))
         await arrived.wait()
         task.cancel()
@@ -456,7 +455,7 @@ async def test_idle_connections_are_closed_in_time() -> None:
         await peer.gone()
         closed.set()
 
-    async with leg_to(script, replace(QUICK, idle_s=0.05)) as (leg, _):
+    async with leg_to(script, replace(PATIENT, idle_s=0.05)) as (leg, _):
         await (await ask(leg)).read(9)
         await closed.wait()
         assert leg.stats().idle == 0
@@ -469,7 +468,7 @@ async def test_old_connections_are_not_used_again() -> None:
             await pause(0.03)
             await peer.answer(b"ok")
 
-    async with leg_to(script, replace(QUICK, max_age_s=0.01)) as (leg, upstream):
+    async with leg_to(script, replace(PATIENT, max_age_s=0.01)) as (leg, upstream):
         for _ in range(3):
             await (await ask(leg)).read(99)
         assert upstream.connections == 3
@@ -544,7 +543,7 @@ async def test_large_body_asks_first_and_is_not_sent_against_a_refusal() -> None
         assert await peer.reader.readexactly(30) == b"x" * 30
         await peer.answer(b"taken")
 
-    settings = replace(QUICK, expect_from_bytes=20, expect_timeout_s=60)
+    settings = replace(PATIENT, expect_from_bytes=20, expect_timeout_s=60)
     async with leg_to(script, settings) as (leg, _):
         assert ((await ask(leg, "POST", body(), body_length=30)).status, sent) == (417, [])
         assert await (await ask(leg, "POST", body(), body_length=30)).read(9) == b"taken"
@@ -553,10 +552,10 @@ async def test_large_body_asks_first_and_is_not_sent_against_a_refusal() -> None
 async def test_slow_sender_is_not_blamed_on_the_upstream() -> None:
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(12):
-            await pause(0.06)
+            await pause(0.2)
             yield b"x"
 
-    async with leg_to(echo) as (leg, _):
+    async with leg_to(echo, replace(PATIENT, read_timeout_s=2.0)) as (leg, _):
         assert await (await ask(leg, "POST", slow())).read(99) == b"x" * 12
 
 
@@ -572,7 +571,7 @@ async def test_ten_megabytes_stream_with_flat_memory_and_the_wire_waits_for_a_sl
             await peer.send(b"x" * 50_000)
             handed += 50_000
 
-    async with leg_to(script, replace(QUICK, read_timeout_s=1)) as (leg, _):
+    async with leg_to(script) as (leg, _):
         answer = await ask(leg, within_s=30)
         tracemalloc.start()
         total = 0

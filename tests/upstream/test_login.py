@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -89,11 +90,13 @@ async def test_silence_garbage_and_absence_each_have_a_name() -> None:
             await peer.gone()
         await peer.send(b"not http at all\r\n\r\n")
 
-    settings = LegSettings(read_timeout_s=0.1, tick_s=0.02)
+    settings = LegSettings(tick_s=0.02)
     async with upstream_of(script) as upstream:
+        leg = HttpLeg(upstream.url, replace(settings, read_timeout_s=0.1))
+        assert await LoginDesk(leg).ask("i", "s") == Denied(FetchFailure.TIMEOUT)
+        await leg.close()
         leg = HttpLeg(upstream.url, settings)
         desk = LoginDesk(leg)
-        assert await desk.ask("i", "s") == Denied(FetchFailure.TIMEOUT)
         assert await desk.ask("i", "s") == Denied(FetchFailure.GARBLED)
         await leg.close()
     leg = HttpLeg(upstream.url, settings)

@@ -16,9 +16,9 @@ from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.pool import Pool
 from tests.upstream.misbehaving import Peer, upstream_of
-from tests.upstream.test_http import OK, QUICK, ask, echo, leg_to, pause
+from tests.upstream.test_http import OK, PATIENT, ask, echo, leg_to, pause
 
-ONE = replace(QUICK, max_connections=1, pool_wait_s=5.0, read_timeout_s=5.0)
+ONE = replace(PATIENT, max_connections=1)
 
 
 async def test_those_who_wait_are_served_in_order() -> None:
@@ -165,7 +165,7 @@ async def crowd(seed: int) -> None:
             assert isinstance(answer, Answer)
             assert await answer.read(99) == body  # never another caller's
 
-    settings = replace(QUICK, max_connections=3, pool_wait_s=5.0, read_timeout_s=5.0)
+    settings = replace(PATIENT, max_connections=3)
     async with upstream_of(script) as upstream:
         leg = HttpLeg(upstream.url, settings)
         await asyncio.gather(*(caller(leg, number) for number in range(150)))

@@ -106,7 +106,7 @@ async def scene(*answers: bytes | Script, cache: AnswerCache | None = None) -> A
                 await answer(peer)
 
     async with upstream_of(script) as upstream:
-        leg = HttpLeg(upstream.url, LegSettings(read_timeout_s=1.0, tick_s=0.02))
+        leg = HttpLeg(upstream.url, LegSettings(tick_s=0.02))
         login = Login()
         tokens = TokenBroker([CLOSER], lambda _: login)
         try:

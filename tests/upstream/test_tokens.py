@@ -378,7 +378,7 @@ async def test_ill_login_host_over_a_socket_then_healed(wire: bytes) -> None:
             await peer.answer(json.dumps(grant).encode())
 
     async with upstream_of(script) as upstream:
-        leg = HttpLeg(upstream.url, LegSettings(read_timeout_s=1.0))
+        leg = HttpLeg(upstream.url, LegSettings())
         desk = LoginDesk(leg)
         broker = TokenBroker([CLOSER], lambda _: desk, clock=clock, sleep=at_once)
         await refusal_of(broker)
