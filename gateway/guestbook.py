@@ -132,9 +132,9 @@ class Guestbook:
 
     # --- who is calling -----------------------------------------------------------------------------------------
 
-    def recall(self, handle: str, site: str) -> GuestSession | None:
-        """The session of a handle known here, without waiting; None means: ask `session_of`."""
-        return self._known.recall(handles.digest(handle), site)
+    def recall(self, digest: str, site: str) -> GuestSession | None:
+        """The session of the handle of this digest known here, without waiting; None means: ask `session_of`."""
+        return self._known.recall(digest, site)
 
     def on_replay(self, listener: Callable[[str, str], None]) -> None:
         """Have `listener` called with session id and digest of each ticket that came twice, on whichever node."""

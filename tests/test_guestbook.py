@@ -98,7 +98,7 @@ async def test_an_anonymous_visitor_gets_a_session_and_a_handle_that_finds_it(bo
     assert handles.kind_of(admission.handle) is HandleKind.SESSION
     assert admission.handle_expires_at == clock.now + 900
     assert await book.session_of(admission.handle, "shop") == admission.session
-    assert book.recall(admission.handle, "shop") == admission.session
+    assert book.recall(handles.digest(admission.handle), "shop") == admission.session
     assert not admission.session.verified
 
 
@@ -145,7 +145,7 @@ async def test_signing_in_keeps_the_conversation_and_voids_every_older_handle(
     assert signed_in.session.verified
     for old in (planted.handle, kept_by_attacker.handle):
         for where in (book, other_node):
-            assert where.recall(old, "shop") is None
+            assert where.recall(handles.digest(old), "shop") is None
             assert await refused(where.session_of(old, "shop")) is errors.SESSION_INVALID
     assert await refused(book.redeem_ticket(ticket.handle, "shop")) is errors.TICKET_INVALID
     assert (await other_node.session_of(signed_in.handle, "shop")).verified
@@ -242,7 +242,7 @@ async def test_a_known_handle_asks_the_store_nothing(store: CountedStore, book: 
     admission = await book.admit(SHOP, None, None)
     store.reads = 0
     for _ in range(100):
-        assert book.recall(admission.handle, "shop") is not None
+        assert book.recall(handles.digest(admission.handle), "shop") is not None
         await book.session_of(admission.handle, "shop")
     assert store.reads == 0
 
@@ -273,7 +273,7 @@ async def test_known_sessions_go_on_while_the_store_is_down_and_nobody_new_gets_
 async def test_a_handle_of_another_site_or_kind_is_refused(book: Guestbook) -> None:
     admission = await book.admit(SHOP, None, None)
     ticket = await book.issue_ticket(admission.session)
-    assert book.recall(admission.handle, "strict") is None
+    assert book.recall(handles.digest(admission.handle), "strict") is None
     assert await refused(book.session_of(admission.handle, "strict")) is errors.SESSION_INVALID
     assert await refused(book.session_of(ticket.handle, "shop")) is errors.HANDLE_WRONG_KIND
     assert await refused(book.session_of("eyJhbGciOi", "shop")) is errors.PLATFORM_TOKEN

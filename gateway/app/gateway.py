@@ -183,7 +183,7 @@ class Gateway:
             self.throttle,
             self.metrics,
             self.owners,
-            self.beliefs.note_headers,
+            self.beliefs.of_headers,
             self.tracing,
         )
         bootstrap = Bootstrap(self.assets)

@@ -84,7 +84,7 @@ async def listen_public(
         gateway.gate.refused(Refusal(REQUEST_MALFORMED), trail)
         gateway.metrics.request_ended("unmatched", "_OTHER", REQUEST_MALFORMED.status, "gateway", 0.0)
 
-    listener = GatewayServer(front.handle, ConnectionLimits(server.header_timeout_s, server.keepalive_s), malformed)
+    listener = GatewayServer(front, ConnectionLimits(server.header_timeout_s, server.keepalive_s), malformed)
     runner = web.ServerRunner(listener, handle_signals=False, shutdown_timeout=LEFTOVERS_S)
     context = await _own_tls(gateway, compiled, stack)
     scheme = "https" if context else "http"

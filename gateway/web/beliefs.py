@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.policy.beliefs import Belief, Beliefs, scope_advice
 from gateway.policy.oauth_forms import Form
@@ -38,12 +39,13 @@ class BeliefDesk:
 
     def explain(self, exchange: Exchange, refusal: Refusal) -> Refusal:
         """The refusal that says more: what was believed, or what Genesys has removed; else the one that came."""
-        self.note_headers(exchange.request.headers)
-        method, segments = exchange.request.method, exchange.segments
+        for counter in exchange.head.beliefs(self.of_headers):
+            counter.inc()
+        method, segments = exchange.method, exchange.segments
         if refusal.reason in NOWHERE:
             return self._of_path(method, segments) or refusal
         if refusal.reason is errors.HEADER_INVALID:
-            value = exchange.request.headers.get("Authorization", "")
+            value = exchange.head.authorization or ""
             belief = self._beliefs.of_header("Authorization", value)
             if belief is None:
                 return refusal
@@ -54,11 +56,10 @@ class BeliefDesk:
             return Refusal(refusal.reason, f"{said} {belief.truth}", retry_after_s=refusal.retry_after_s)
         return refusal
 
-    def note_headers(self, headers: Mapping[str, str]) -> None:
-        """Count headers that Genesys never reads; they are dropped like all that is not listed."""
-        for name in self._beliefs.header_names:
-            if name in headers and (belief := self._beliefs.of_header(name, headers[name])) is not None:
-                self._count(belief)
+    def of_headers(self, headers: Mapping[str, str]) -> tuple[CounterCell, ...]:
+        """The counters of headers that Genesys never reads; such headers are dropped like all that is not listed."""
+        found = [self._beliefs.of_header(name, headers[name]) for name in self._beliefs.header_names if name in headers]
+        return tuple(self._metrics.beliefs.child(belief.id) for belief in found if belief is not None)
 
     def advice(self, form: Form) -> list[str]:
         """What to tell about a client_credentials form: each scope, and each field that does nothing."""
@@ -81,7 +82,7 @@ class BeliefDesk:
         """The token endpoint's handler, which also tells those who came by a path that Genesys never had."""
 
         async def told(exchange: Exchange) -> web.StreamResponse:
-            belief = self._beliefs.of_path(exchange.request.method, exchange.segments)
+            belief = self._beliefs.of_path(exchange.method, exchange.segments)
             if belief is not None:
                 self._count(belief)
             answer = await inner(exchange)

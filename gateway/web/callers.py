@@ -11,13 +11,14 @@ from collections.abc import Callable
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.guestbook import Guestbook
-from gateway.policy.decision import Caller, Guest, Nobody
+from gateway.policy.decision import Caller, Guest
 from gateway.policy.dpop import REMEMBER_S, check_binding, check_proof
 from gateway.policy.guests import GuestSession
-from gateway.policy.handles import HandleKind, bearer_of, kind_of
+from gateway.policy.handles import HandleKind
 from gateway.provider.backends import Backends
 from gateway.store.base import Store
-from gateway.web.exchange import Exchange
+from gateway.web.exchange import NOBODY, Exchange
+from gateway.web.head import Credential
 from gateway.web.throttle import Throttle
 
 GUEST_KINDS = frozenset({HandleKind.SESSION, HandleKind.HISTORY})
@@ -41,18 +42,34 @@ class Callers:
         self._store = store
         self._clock = clock
 
+    def recall(self, exchange: Exchange) -> Caller | None:
+        """The caller of a proxied call, when nobody need be waited for; None: `identify` finds out.
+
+        Raises Refusal: HEADER_INVALID, RATE_LIMITED.
+        """
+        credential = exchange.head.credential()
+        if credential is None:
+            return NOBODY
+        if credential.kind is not HandleKind.SESSION:
+            return None
+        session = self._guestbook.recall(credential.digest, exchange.rules.name)
+        if session is None or session.proof_key is not None:
+            return None
+        self._throttle.admit_guest(exchange, session.id)
+        return Guest(session)
+
     async def identify(self, exchange: Exchange) -> Caller:
         """The caller of a proxied call.
 
         Raises Refusal: HEADER_INVALID, SESSION_INVALID, SESSION_EXPIRED, HANDLE_WRONG_KIND, PLATFORM_TOKEN,
         BACKEND_INVALID, RATE_LIMITED, DPOP_*, STORE_UNAVAILABLE.
         """
-        bearer = bearer_of(exchange.request.headers.get("Authorization"))
-        if bearer is None:
-            return Nobody()
-        kind = kind_of(bearer)
+        credential = exchange.head.credential()
+        if credential is None:
+            return NOBODY
+        bearer, kind = credential.bearer, credential.kind
         if kind in GUEST_KINDS:
-            return await self._guest(exchange, bearer, kind)
+            return await self._guest(exchange, credential)
         if kind is HandleKind.BACKEND:
             return (await self._backends().identify(bearer, self._clock())).caller
         if kind is not None:
@@ -62,14 +79,14 @@ class Callers:
             raise Refusal(errors.PLATFORM_TOKEN)
         return backend.caller
 
-    async def _guest(self, exchange: Exchange, bearer: str, kind: HandleKind | None) -> Guest:
-        site = exchange.rules.name
-        if kind is HandleKind.HISTORY:
+    async def _guest(self, exchange: Exchange, credential: Credential) -> Guest:
+        site, bearer = exchange.rules.name, credential.bearer
+        if credential.kind is HandleKind.HISTORY:
             history = await self._guestbook.history_of(bearer, site)
             guest = Guest(history.session, HandleKind.HISTORY)
             exchange.guest_jwt = history.jwt
         else:
-            session = self._guestbook.recall(bearer, site) or await self._guestbook.session_of(bearer, site)
+            session = self._guestbook.recall(credential.digest, site) or await self._guestbook.session_of(bearer, site)
             guest = Guest(session)
         if guest.session.proof_key is not None:
             await self._check_holder(exchange, guest.session, bearer)
@@ -88,14 +105,14 @@ class Callers:
 
         Raises Refusal: DPOP_INVALID, DPOP_REPLAYED, STORE_UNAVAILABLE.
         """
-        headers = exchange.request.headers
+        headers = exchange.head.headers
         sent = headers.getall("DPoP", ())
         if not sent:
             return None
         if len(sent) > 1:
             raise Refusal(errors.DPOP_INVALID, "the DPoP header stands more than once")
         proof = check_proof(
-            sent[0], method=exchange.request.method, host=headers.get("Host", ""), path=exchange.target.path,
+            sent[0], method=exchange.method, host=exchange.head.host or "", path=exchange.target.path,
             handle=handle, now=self._clock(),
         )  # fmt: skip
         if not await self._store.claim("dpop", proof.replay_key, REMEMBER_S):
@@ -104,15 +121,15 @@ class Callers:
 
     async def _check_holder(self, exchange: Exchange, session: GuestSession, handle: str) -> None:
         """RFC 9449 section 7.1: a bound handle as a Bearer, or without proof by its key, is worth nothing."""
-        if exchange.request.headers.get("Authorization", "")[:5].lower() != "dpop ":
+        if (exchange.head.authorization or "")[:5].lower() != "dpop ":
             raise Refusal(errors.DPOP_MISSING)
         check_binding(session.proof_key, await self.proof_key(exchange, handle), required=True)
 
     def session_handle(self, exchange: Exchange) -> str | None:
         """The session handle that came along, unchecked; None without a bearer. Raises Refusal(HANDLE_WRONG_KIND)."""
-        bearer = bearer_of(exchange.request.headers.get("Authorization"))
-        if bearer is None:
+        credential = exchange.head.credential()
+        if credential is None:
             return None
-        if kind_of(bearer) not in (HandleKind.SESSION, None):
+        if credential.kind not in (HandleKind.SESSION, None):
             raise Refusal(errors.HANDLE_WRONG_KIND, "A session handle (gws_) is needed here.")
-        return bearer
+        return credential.bearer

@@ -1,14 +1,15 @@
 """One inbound connection: what aiohttp's server leaves open by default, closed here.
 
 Deadlines for a header that does not come and for a connection that says nothing, the answer to what is not HTTP,
-and a cap on connections. What a well-formed request means is `web/front.py`'s.
+and a cap on connections. What a well-formed request means is `web/front.py`'s, the short way of a call
+is `short_way.py`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -18,9 +19,10 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.errors import INTERNAL, REQUEST_MALFORMED, Refusal
 from gateway.web.clients import fresh_request_id
+from gateway.web.front import Front
 from gateway.web.problems import problem_answer
+from gateway.web.short_way import ShortWay
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[str, str], None]
 """Called with the peer's address and the request id for what is not HTTP: it is recorded and counted."""
 
@@ -41,14 +43,16 @@ class ConnectionLimits:
     connections: int = 20_000
 
 
-class GatewayConnection(RequestHandler):
+class GatewayConnection(ShortWay):
     """A connection that must finish each header in time, and never sees the parser's own words."""
 
     __slots__ = ("_header_since", "_limits", "_malformed")
 
-    def __init__(self, manager: web.Server, limits: ConnectionLimits, malformed: Malformed) -> None:
+    def __init__(self, manager: GatewayServer, front: Front, limits: ConnectionLimits, malformed: Malformed) -> None:
         super().__init__(
             manager,
+            front,
+            manager.calls,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=limits.keepalive_s,
             access_log=_SILENT,
@@ -115,11 +119,14 @@ class GatewayConnection(RequestHandler):
 class GatewayServer(web.Server):
     """The server that makes such connections and sweeps them once a second."""
 
-    def __init__(self, handler: Handler, limits: ConnectionLimits, malformed: Malformed) -> None:
-        super().__init__(handler, handler_cancellation=False)
+    def __init__(self, front: Front, limits: ConnectionLimits, malformed: Malformed) -> None:
+        super().__init__(front.handle, handler_cancellation=False)
+        self._front = front
         self._limits = limits
         self._malformed_seen = malformed
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+        self.calls: set[asyncio.Task[None]] = set()
+        """Calls that took the short way and are under way, also those whose caller has gone."""
         self.open_connections = 0
         self.changed: Callable[[], None] = lambda: None
         """Called when `open_connections` has changed, and once a second."""
@@ -128,7 +135,7 @@ class GatewayServer(web.Server):
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of one new connection."""
-        return GatewayConnection(self, self._limits, self._malformed_seen)
+        return GatewayConnection(self, self._front, self._limits, self._malformed_seen)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection."""
@@ -170,6 +177,14 @@ class GatewayServer(web.Server):
         self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's own signature
-        """Stop sweeping, then let aiohttp close what is open."""
+        """Stop sweeping, then let aiohttp close what is open; calls get as long, and then are cancelled."""
         self._sweeper.cancel()
-        await super().shutdown(timeout)
+        await asyncio.gather(super().shutdown(timeout), _end(tuple(self.calls), timeout))
+
+
+async def _end(calls: Iterable[asyncio.Task[None]], timeout_s: float | None) -> None:
+    if calls:
+        _, pending = await asyncio.wait(calls, timeout=timeout_s)
+        for call in pending:
+            call.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -22,8 +22,10 @@ from gateway.policy.decision import Caller, Facts, Nobody, SiteRules
 from gateway.policy.limits import Limit, ratelimit_headers
 from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
+from gateway.web.head import Head
+from gateway.web.places import Place
 from gateway.web.problems import SERVER
-from gateway.web.surface import Surface
+from gateway.web.surface import UNMATCHED, Surface
 
 SINGLE_HEADERS: Final = ("Origin", "Authorization", "Content-Type", "Content-Length", "Host", "Cookie")
 NO_OWNERS: Final = NoOwners()
@@ -39,23 +41,49 @@ class BodyLimits:
     min_bytes_per_s: int = 500
 
 
+NOBODY: Final = Nobody()
+_NOWHERE: Final = Place()
+Asked = web.BaseRequest | Callable[[], web.BaseRequest]
+"""The request as aiohttp knows it, or what makes one of a call that took the short way."""
+
+
 @dataclass(slots=True)
 class Exchange:
-    """A request that has been given its place on the surface."""
+    """One request: what it asks for, its place on the surface once that is known, and what is owed to its answer."""
 
-    request: web.BaseRequest
-    target: Target
-    segments: tuple[str, ...]
-    surface: Surface
+    asked: Asked
+    method: str
+    head: Head
     trail: Trail
     limits: BodyLimits
+    cors: Mapping[str, str]
+    whole: bytes | None = field(default=None, repr=False)
+    """The body of a call that took the short way."""
+    target: Target = _NOWHERE.target
+    segments: tuple[str, ...] = ()
+    surface: Surface = UNMATCHED
     site: SiteRules | None = None
-    caller: Caller = field(default_factory=Nobody)
-    cors: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller = NOBODY
     allowance: tuple[str, Limit, int, float] | None = None
     """What is left of the last limit that was asked: its key, itself, how many more would pass, seconds to wait."""
     guest_jwt: str | None = field(default=None, repr=False)
     """The guest's short Genesys JWT that a history handle stands for; it goes upstream and nowhere else."""
+
+    @property
+    def request(self) -> web.BaseRequest:
+        """The request as aiohttp knows it; of a call that took the short way, one is made when somebody asks."""
+        if not isinstance(self.asked, web.BaseRequest):
+            self.asked = self.asked()
+        return self.asked
+
+    def enter(self, place: Place, cors: Mapping[str, str]) -> None:
+        """Note where the request was going, for its handler and for its records."""
+        self.target, self.segments, self.surface, self.site = place.target, place.segments, place.surface, place.site
+        self.cors = cors
+        trail = self.trail
+        trail.surface = place.label
+        if place.site is not None:
+            trail.site, trail.region = place.site.name, place.region
 
     @property
     def rules(self) -> SiteRules:
@@ -67,7 +95,7 @@ class Exchange:
     @property
     def origin(self) -> str | None:
         """The Origin header as it came."""
-        return self.request.headers.get("Origin")
+        return self.head.origin
 
     @property
     def has_listed_origin(self) -> bool:
@@ -84,10 +112,23 @@ class Exchange:
 
     def facts(self, body_bytes: int = 0, owners: KnownOwners = NO_OWNERS) -> Facts:
         """What `decide()` asks about."""
-        return Facts(self.request.method, self.target, self.segments, self.origin, self.caller, body_bytes, owners)
+        return Facts(self.method, self.target, self.segments, self.head.origin, self.caller, body_bytes, owners)
 
-    async def body(self, max_bytes: int) -> bytes:
-        """The whole body. Raises Refusal: MEDIA_TYPE (encoded), BODY_TOO_LARGE, BODY_TIMEOUT, CLIENT_GONE."""
+    @property
+    def has_unread_body(self) -> bool:
+        """Is there a body that was not taken? Whoever does not read it closes the connection after the answer."""
+        return bool(self.whole) if self.whole is not None else self.request.can_read_body
+
+    def body_at_hand(self, max_bytes: int) -> bytes | None:
+        """The whole body, when it has come with its head; None: wait for it with `body`. Raises as `body`."""
+        if self.whole is None:
+            return self._body_in_buffer(max_bytes)
+        if len(self.whole) > max_bytes:
+            raise Refusal(errors.BODY_TOO_LARGE, f"{len(self.whole)} bytes, of {max_bytes} at most.")
+        body, self.whole = self.whole, b""
+        return body
+
+    def _body_in_buffer(self, max_bytes: int) -> bytes | None:
         request = self.request
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refusal(errors.MEDIA_TYPE, "The body is compressed.")
@@ -101,6 +142,13 @@ class Exchange:
             data = content.read_nowait()
             if len(data) > max_bytes:
                 raise Refusal(errors.BODY_TOO_LARGE, f"More than {max_bytes} bytes.")
+            return data
+        return None
+
+    async def body(self, max_bytes: int) -> bytes:
+        """The whole body. Raises Refusal: MEDIA_TYPE (encoded), BODY_TOO_LARGE, BODY_TIMEOUT, CLIENT_GONE."""
+        data = self.body_at_hand(max_bytes)
+        if data is not None:
             return data
         try:
             async with asyncio.timeout(self.limits.timeout_s):

@@ -23,14 +23,15 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import METHODS
 from gateway.observe.tracing import Tracing
 from gateway.policy.decision import SiteRules
-from gateway.policy.origins import check_origin, cors_headers, preflight_headers
-from gateway.policy.paths import Target, parse_target
-from gateway.policy.sites import MAX_HOST_CHARS, PREFIX, SiteTable, parse_host
-from gateway.policy.traces import DEBUG_HEADER
+from gateway.policy.origins import check_origin, preflight_headers
+from gateway.policy.sites import SiteTable
 from gateway.web.clients import TrustedProxies
-from gateway.web.exchange import BodyLimits, Exchange, check_single_headers
+from gateway.web.exchange import Asked, BodyLimits, Exchange, check_single_headers
+from gateway.web.fast_lane import FastLane, KnownCall
+from gateway.web.head import Head
+from gateway.web.places import CORS_OF_ANYONE, NO_CORS, Places
 from gateway.web.problems import SERVER, oauth_error_answer, problem_answer
-from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed, Surface, find_surface
+from gateway.web.surface import ANY_METHOD, UNMATCHED, OriginNeed
 from gateway.web.whole import WholeAnswer
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
@@ -42,12 +43,6 @@ Explain = Callable[[Exchange, Refusal], Refusal]
 
 log = structlog.get_logger(__name__)
 RETRY_WHEN_BUSY_S: Final = 1
-Place = tuple[Target, tuple[str, ...], Surface, SiteRules | None]
-"""What a path and a Host lead to: target, segments below the site, service, site."""
-PLACES_KEPT: Final = 4_096
-PLACE_CHARS: Final = 512
-"""Longer targets are not remembered: what strangers send must not fill the memory."""
-ORIGINS_KEPT: Final = 4_096
 ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 
 
@@ -64,7 +59,7 @@ class FrontRules:
 
 
 class Front:
-    """The handler that the public server calls for each request."""
+    """The handler that the public server calls for each request, and `lane` for calls that may take the short way."""
 
     def __init__(
         self,
@@ -86,41 +81,69 @@ class Front:
         self._admit = admit
         self._under_way = 0
         self._in_flight = {name: metrics.http_requests_in_flight.child(name) for name in (*handlers, UNMATCHED.name)}
-        self._places: dict[tuple[str, str | None], Place] = {}
-        self._cors: dict[tuple[str, str | None], Mapping[str, str]] = {}
+        self._places = self._new_places(rules)
+        self.lane = FastLane(self._places)
         self.draining = False
 
     def reload(self, rules: FrontRules) -> None:
         """Decide by these rules from the next request on."""
         self._rules = rules
-        self._places.clear()
-        self._cors.clear()
+        self._places = self._new_places(rules)
+        self.lane.reload(self._places)
+
+    def _new_places(self, rules: FrontRules) -> Places:
+        return Places(rules.sites, rules.rules, rules.regions, self._handlers.keys())
 
     @property
     def under_way(self) -> int:
         """Requests that have no answer yet; sockets count until they close."""
         return self._under_way
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, whatever happens."""
-        rules, peer = self._rules, request.remote or ""
-        headers = request.headers
+    def handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """Answer one request that aiohttp has read, whatever happens."""
+        head = Head(request.headers)
+        exchange = self._exchange(request, request.method, request.raw_path, head, request.remote or "")
+        return self._answer(exchange, None)
+
+    def carry(
+        self, call: KnownCall, body: bytes, peer: str, asked: Callable[[], web.BaseRequest]
+    ) -> tuple[Exchange, Awaitable[web.StreamResponse]]:
+        """Answer one call that took the short way, whatever happens. `asked` makes aiohttp's request of it."""
+        exchange = self._exchange(asked, call.method, call.target, call.head, peer)
+        exchange.whole = body
+        return exchange, self._answer(exchange, call)
+
+    def _exchange(self, asked: Asked, method: str, raw_target: str, head: Head, peer: str) -> Exchange:
+        trusted = self._rules.trusted
         trail = Trail(
-            request_id=rules.trusted.request_id(peer, headers.get("X-Request-Id")),
+            request_id=trusted.request_id(peer, head.request_id),
             surface=UNMATCHED.name,
-            method=request.method,
-            client_ip=rules.trusted.client_address(peer, headers.getall("X-Forwarded-For", ())),
+            method=method,
+            client_ip=trusted.client_address(peer, head.forwarded),
             started=time.monotonic(),
-            origin=headers.get("Origin"),
+            origin=head.origin,
         )
-        trail.trace_id, trail.trace = self._tracing.begin(
-            request.method, request.raw_path, headers.get("traceparent"), headers.get(DEBUG_HEADER)
-        )
+        trail.trace_id, trail.trace = self._tracing.begin(method, raw_target, head.traceparent, head.debug)
+        return Exchange(asked, method, head, trail, self._rules.body_limits, NO_CORS)
+
+    async def _answer(self, exchange: Exchange, call: KnownCall | None) -> web.StreamResponse:
+        trail = exchange.trail
         CURRENT.set(trail)
-        exchange = Exchange(request, _NO_TARGET, (), UNMATCHED, trail, rules.body_limits, cors=_NO_CORS)
         self._under_way += 1
         try:
-            answer = await self._serve(exchange, rules)
+            if call is not None:
+                exchange.enter(call.place, call.cors)
+                answer = None
+            else:
+                answer = self._placed(exchange)
+            if answer is None:
+                self._check_room(exchange)
+                in_flight = self._in_flight[exchange.surface.name]
+                in_flight.value += 1.0
+                try:
+                    answer = await self._handlers[exchange.surface.name](exchange)
+                finally:
+                    in_flight.value -= 1.0
         except Refusal as refusal:
             answer = self._refuse(exchange, refusal)
         except asyncio.CancelledError:
@@ -142,110 +165,49 @@ class Front:
             answer.force_close()
         return answer
 
-    async def _serve(self, exchange: Exchange, rules: FrontRules) -> web.StreamResponse:
+    def _placed(self, exchange: Exchange) -> web.StreamResponse | None:
+        """Find out where a request goes and whether it may; an answer where no handler need be asked."""
         request = exchange.request
-        try:
-            self._place(exchange, rules)
-        except Refusal:
-            if not (_is_preflight(request) and _is_nowhere(exchange)):
-                raise
-            if (origin := _cors_of_any_site(exchange.origin, rules).get(ALLOW_ORIGIN)) is None:
-                raise
+        place, refusal = self._places.find(request.raw_path, exchange.head.host)
+        exchange.enter(place, self._places.cors(place, exchange.head.origin))
+        if refusal is not None:
+            if not (_is_preflight(request) and place.is_nowhere):
+                raise refusal
+            if (origin := self._places.cors_of_any_site(exchange.origin).get(ALLOW_ORIGIN)) is None:
+                raise refusal
             # The call itself is refused, and recorded; without this answer no page could read why.
             return _preflight_answer(exchange, origin, ANY_METHOD)
-        if exchange.surface.origin is OriginNeed.ANYONE:
-            exchange.cors = _CORS_OF_ANYONE
-        _check_http(request)
-        if request.method == "OPTIONS":
-            return _preflight(exchange)
-        self._check_origin(exchange)
         surface = exchange.surface
-        if request.method not in surface.methods:
+        if surface.origin is OriginNeed.ANYONE:
+            exchange.cors = CORS_OF_ANYONE
+        _check_http(request)
+        if exchange.method == "OPTIONS":
+            return _preflight(exchange)
+        if surface.origin is OriginNeed.PAGE:
+            check_origin(exchange.origin, exchange.rules.origins)
+        if exchange.method not in surface.methods:
             raise Refusal(errors.METHOD_NOT_ALLOWED, ", ".join(surface.methods))
-        if self._under_way > rules.concurrent_requests:
+        return None
+
+    def _check_room(self, exchange: Exchange) -> None:
+        """What every request is asked last, before it is served. Raises Refusal: OVERLOADED, RATE_LIMITED."""
+        if self._under_way > self._rules.concurrent_requests:
             raise Refusal(errors.OVERLOADED, retry_after_s=RETRY_WHEN_BUSY_S)
         self._admit(exchange)
-        in_flight = self._in_flight[surface.name]
-        in_flight.value += 1.0
-        try:
-            return await self._handlers[surface.name](exchange)
-        finally:
-            in_flight.value -= 1.0
-
-    def _place(self, exchange: Exchange, rules: FrontRules) -> None:
-        """Find service and site, or remember them: the answer hangs on path and Host alone."""
-        request = exchange.request
-        key = (request.raw_path, request.headers.get("Host"))
-        known = self._places.get(key)
-        if known is None:
-            self._find_place(exchange, rules)
-            if len(key[0]) <= PLACE_CHARS and len(key[1] or "") <= MAX_HOST_CHARS:
-                if len(self._places) >= PLACES_KEPT:
-                    self._places.clear()
-                self._places[key] = (exchange.target, exchange.segments, exchange.surface, exchange.site)
-            return
-        exchange.target, exchange.segments, exchange.surface, exchange.site = known
-        exchange.trail.surface = exchange.surface.name
-        if exchange.site is not None:
-            self._enter(exchange, exchange.site, rules)
-        elif exchange.surface.origin is OriginNeed.OPEN:
-            exchange.cors = _cors_of_any_site(exchange.origin, rules)
-
-    def _find_place(self, exchange: Exchange, rules: FrontRules) -> None:
-        """Find service and site. CORS headers are fixed once the site is known: refusals carry them too."""
-        request, trail = exchange.request, exchange.trail
-        exchange.target = target = parse_target(request.raw_path)
-        host = parse_host(request.headers.get("Host"))
-        below_site = target.segments[:1] == (PREFIX,)
-        if below_site:
-            self._enter_site(exchange, rules, host)
-        else:
-            exchange.segments = target.segments
-        exchange.surface = surface = find_surface(exchange.segments, below_site=below_site)
-        if surface.name not in self._handlers:
-            raise Refusal(errors.NOT_FOUND)
-        trail.surface = surface.name
-        if surface.of_site and not below_site:
-            self._enter_site(exchange, rules, host)
-        elif not surface.of_site and surface.origin is OriginNeed.OPEN:
-            exchange.cors = _cors_of_any_site(exchange.origin, rules)
-
-    def _enter_site(self, exchange: Exchange, rules: FrontRules, host: str) -> None:
-        target = exchange.target
-        found = rules.sites.find(target, host, target.parameter("deploymentId"))
-        exchange.segments = found.segments
-        exchange.site = rules.rules[found.name]
-        self._enter(exchange, exchange.site, rules)
-
-    def _enter(self, exchange: Exchange, site: SiteRules, rules: FrontRules) -> None:
-        exchange.trail.site = site.name
-        exchange.trail.region = rules.regions[site.name]
-        origin = exchange.trail.origin
-        cors = self._cors.get((site.name, origin))
-        if cors is None:
-            cors = _cors_of_site(origin, site)
-            if cors is not _NO_CORS and len(self._cors) < ORIGINS_KEPT:
-                self._cors[site.name, origin] = cors
-        exchange.cors = cors
-
-    def _check_origin(self, exchange: Exchange) -> None:
-        if exchange.surface.origin is OriginNeed.PAGE:
-            check_origin(exchange.origin, exchange.rules.origins)
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> web.StreamResponse:
         trail = exchange.trail
         refusal = self._explain(exchange, refusal)
         self._gate.refused(refusal, trail)
-        if _is_nowhere(exchange):
-            exchange.cors = _cors_of_any_site(exchange.origin, self._rules)
+        if exchange.site is None and (exchange.surface is UNMATCHED or exchange.surface.of_site):
+            exchange.cors = self._places.cors_of_any_site(exchange.origin)
         make = oauth_error_answer if exchange.surface.oauth_errors else problem_answer
         answer = make(refusal, request_id=trail.request_id, headers=exchange.cors)
         if refusal.reason is errors.RATE_LIMITED:
             answer.headers.update(exchange.limit_headers)
         if refusal.reason is errors.METHOD_NOT_ALLOWED:
             answer.headers["Allow"] = refusal.detail
-        request = exchange.request
-        if request.can_read_body or "Upgrade" in request.headers or refusal.reason in _CLOSING:
+        if exchange.has_unread_body or "Upgrade" in exchange.head.headers or refusal.reason in _CLOSING:
             # What the caller still sends is not read, and must not be taken for its next request.
             answer.force_close()
         return answer
@@ -264,34 +226,7 @@ class Front:
         self._tracing.end(trace, trail.started, method=method, route=route, status=status, error=trail.refused_as)
 
 
-_NO_TARGET: Final = parse_target("/")
-_NO_CORS: Final = cors_headers(None)
-_CORS_OF_ANYONE: Final = cors_headers("*")
 _CLOSING: Final = frozenset({errors.REQUEST_MALFORMED, errors.PATH_INVALID, errors.HEADER_INVALID, errors.BODY_TIMEOUT})
-
-
-def _cors_of_site(origin: str | None, site: SiteRules) -> Mapping[str, str]:
-    """The CORS headers of every answer that this site gives to this origin, refusals included."""
-    if origin is None:
-        return _NO_CORS
-    try:
-        return cors_headers(check_origin(origin, site.origins))
-    except Refusal:
-        return _NO_CORS
-
-
-def _cors_of_any_site(origin: str | None, rules: FrontRules) -> Mapping[str, str]:
-    """Public bytes, and refusals that concern no site, may be read by the pages of every site."""
-    for site in rules.rules.values() if origin is not None else ():
-        found = _cors_of_site(origin, site)
-        if found is not _NO_CORS:
-            return found
-    return _NO_CORS
-
-
-def _is_nowhere(exchange: Exchange) -> bool:
-    """Could it not be found out which site was meant? Then the pages of all sites may read why."""
-    return exchange.site is None and (exchange.surface is UNMATCHED or exchange.surface.of_site)
 
 
 def _is_preflight(request: web.BaseRequest) -> bool:

@@ -17,10 +17,10 @@ from aiohttp import web
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
+from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Trace, Tracing
 from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
-from gateway.policy.injection import passed_headers
 from gateway.upstream.faults import UpstreamFault
 from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
 from gateway.upstream.rest import RelayAnswer, RestRelay
@@ -53,13 +53,13 @@ class RestProxy:
         throttle: Throttle,
         metrics: Metrics,
         owners: ConversationOwners,
-        note_headers: Callable[[Mapping[str, str]], None] = lambda headers: None,
+        beliefs_of: Callable[[Mapping[str, str]], tuple[CounterCell, ...]] = lambda headers: (),
         tracing: Tracing | None = None,
     ) -> None:
-        """`relay`: that of the configuration in force. `note_headers`: sees what came along, for counting only."""
+        """`relay`: that of the configuration in force. `beliefs_of`: what headers are to be counted as."""
         self._owners = owners
         self._tracing = tracing if tracing is not None else Tracing()
-        self._note_headers = note_headers
+        self._beliefs_of = beliefs_of
         self._callers = callers
         self._gate = gate
         self._relay = relay
@@ -69,10 +69,13 @@ class RestProxy:
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Carry one call. Raises Refusal."""
-        exchange.caller = await self._callers.identify(exchange)
-        self._note_headers(exchange.request.headers)
-        body = await exchange.body(LARGEST_BODY_BYTES)
-        trail = exchange.trail
+        trail, head = exchange.trail, exchange.head
+        exchange.caller = self._callers.recall(exchange) or await self._callers.identify(exchange)
+        for counter in head.beliefs(self._beliefs_of):
+            counter.inc()
+        body = exchange.body_at_hand(LARGEST_BODY_BYTES)
+        if body is None:
+            body = await exchange.body(LARGEST_BODY_BYTES)
         permit = await self._permit(exchange, len(body))
         trail.conversation = permit.parameters.get(permit.route.owner) if permit.route.owner else None
         self._throttle.admit_route(exchange, permit.route.name, _caller_key(permit.caller), permit.route.limit_per_min)
@@ -81,7 +84,7 @@ class RestProxy:
             self._gate.injected(trail, self._gate.reference("token", guest_jwt))
         answer = await self._relay().call(
             permit,
-            passed=passed_headers(exchange.request.headers.items()),
+            passed=head.passed(),
             body=body,
             request_id=trail.request_id,
             traceparent=self._tracing.upstream_header(trail.trace_id, trail.trace),
@@ -123,7 +126,8 @@ class RestProxy:
         """Leave for the call; whose a conversation is, is found out first where nobody knows it yet."""
         facts, trail = exchange.facts(body_bytes, self._owners), exchange.trail
         try:
-            return await self._gate.permit(facts, exchange.rules, trail)
+            permit = self._gate.permit_at_once(facts, exchange.rules, trail)
+            return permit if permit is not None else await self._gate.permit(facts, exchange.rules, trail)
         except OwnerUnknown as unknown:
             if isinstance(facts.caller, Guest):
                 self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)

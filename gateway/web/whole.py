@@ -12,7 +12,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion, HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.policy.origins import cors_headers
@@ -69,7 +69,8 @@ class WholeAnswer(web.StreamResponse):
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the caller has gone")
-        transport.write(self._bytes(request))
+        keep_alive = self._keep_alive if self._keep_alive is not None else request.keep_alive
+        transport.write(self.wire(request.method, keep_alive=keep_alive, version=request.version))
         if transport.get_write_buffer_size():
             await request.writer.drain()  # a slow reader with pipelined requests must not fill our memory
         return None
@@ -77,26 +78,27 @@ class WholeAnswer(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to be written."""
 
-    def _bytes(self, request: web.BaseRequest) -> bytes:
-        keep_alive = self._keep_alive
-        if keep_alive is None:
-            self._keep_alive = keep_alive = request.keep_alive
+    def wire(self, method: str, *, keep_alive: bool, version: HttpVersion = HttpVersion11) -> bytes:
+        """The whole answer, to be written now. `keep_alive`: unless the answer itself was told to end it."""
+        self._is_sent = True
+        if self._keep_alive is None:
+            self._keep_alive = keep_alive
         status, body = self._status, self._whole
         framing = b""
         if status in BODILESS:
             body = b""
-        elif request.method != "HEAD":
+        elif method != "HEAD":
             framing = b"Content-Length: %d\r\n" % len(body)
         elif body:  # what GET would have brought; without it we do not know
             framing, body = b"Content-Length: %d\r\n" % len(body), b""
-        if request.version == HttpVersion11:
-            version = b"HTTP/1.1"
-            connection = b"" if keep_alive else b"Connection: close\r\n"
+        if version == HttpVersion11:
+            start = b"HTTP/1.1"
+            connection = b"" if self._keep_alive else b"Connection: close\r\n"
         else:
-            version = b"HTTP/1.0"
-            connection = b"Connection: keep-alive\r\n" if keep_alive else b""
+            start = b"HTTP/1.0"
+            connection = b"Connection: keep-alive\r\n" if self._keep_alive else b""
         date = _date(int(time.time()))
-        return b"".join([version, _status_line(status), self._lines, framing, connection, date, body])
+        return b"".join([start, _status_line(status), self._lines, framing, connection, date, body])
 
 
 @lru_cache(maxsize=1024)

@@ -130,7 +130,7 @@ async def _measure(directory: Path) -> tuple[float, float, str]:
     await gateway.start()
     if gateway.front is None:
         raise RuntimeError("the gateway has no front")
-    server = GatewayServer(gateway.front.handle, ConnectionLimits(), lambda *_: None)
+    server = GatewayServer(gateway.front, ConnectionLimits(), lambda *_: None)
     callers = [Caller(server) for _ in range(LINES)]
     request = await _request(callers[0])
 

@@ -21,7 +21,7 @@ from gateway.policy.sites import SiteAddress, SiteTable
 from gateway.web.clients import TrustedProxies
 from gateway.web.connection import ConnectionLimits, GatewayServer
 from gateway.web.exchange import BodyLimits, Exchange
-from gateway.web.front import Front, FrontRules
+from gateway.web.front import Front, FrontRules, Handler
 from tests.stack import Stack, whole_stack
 
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -133,46 +133,66 @@ async def fail(exchange: Exchange) -> web.StreamResponse:
 
 
 Start = Callable[..., "asyncio.Future[RunningFront]"]
+SITES = (site_rules("shop", PAGE), site_rules("club", "https://club.example"))
+
+
+def front_rules(
+    sites: tuple[SiteRules, ...] = SITES,
+    hosts: dict[str, tuple[str, ...]] | None = None,
+    body_limits: BodyLimits | None = None,
+    concurrent: int = 100,
+) -> FrontRules:
+    """Rules of these sites."""
+    table = SiteTable(SiteAddress(s.name, s.deployment_id, (hosts or {}).get(s.name, ())) for s in sites)
+    regions = {s.name: "eu-west-1" for s in sites}
+    return FrontRules(
+        table, {s.name: s for s in sites}, regions, TrustedProxies(()), body_limits or BodyLimits(), concurrent
+    )
+
+
+def new_front(
+    rules: FrontRules, limits: ConnectionLimits | None = None, handlers: dict[str, Handler] | None = None
+) -> RunningFront:
+    """A front and its server, which listen nowhere yet."""
+    audit, metrics, malformed = RememberingAudit(), Metrics(), list[tuple[str, str]]()
+    usual: dict[str, Handler] = {
+        "session": say_name,
+        "rest_proxy": say_name,
+        "static": say_name,
+        "oauth_token": say_name,
+        "ticket": fail,
+    }
+    gate = Gate(audit, metrics, lambda: NOW)
+    front = Front(rules, {**usual, **(handlers or {})}, gate, metrics, lambda exchange: None)
+    server = GatewayServer(front, limits or ConnectionLimits(), lambda *told: malformed.append(told))
+    return RunningFront(0, front, audit, metrics, server, malformed)
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Callable[..., object]]:
     """A function that starts a front; everything started is stopped at the end."""
-    running: list[tuple[web.TCPSite, web.ServerRunner]] = []
+    running: list[web.ServerRunner] = []
 
     async def started(
         *,
-        sites: tuple[SiteRules, ...] = (site_rules("shop", PAGE), site_rules("club", "https://club.example")),
+        sites: tuple[SiteRules, ...] = SITES,
         hosts: dict[str, tuple[str, ...]] | None = None,
         concurrent: int = 100,
         limits: ConnectionLimits | None = None,
         body_limits: BodyLimits | None = None,
+        handlers: dict[str, Handler] | None = None,
     ) -> RunningFront:
-        audit, metrics, malformed = RememberingAudit(), Metrics(), list[tuple[str, str]]()
-        table = SiteTable(SiteAddress(s.name, s.deployment_id, (hosts or {}).get(s.name, ())) for s in sites)
-        rules = FrontRules(
-            table, {s.name: s for s in sites}, {s.name: "eu-west-1" for s in sites}, TrustedProxies(()),
-            body_limits or BodyLimits(), concurrent,
-        )  # fmt: skip
-        handlers = {
-            "session": say_name,
-            "rest_proxy": say_name,
-            "static": say_name,
-            "oauth_token": say_name,
-            "ticket": fail,
-        }
-        front = Front(rules, handlers, Gate(audit, metrics, lambda: NOW), metrics, lambda exchange: None)
-        server = GatewayServer(front.handle, limits or ConnectionLimits(), lambda *told: malformed.append(told))
-        runner = web.ServerRunner(server, shutdown_timeout=1)
+        front = new_front(front_rules(sites, hosts, body_limits, concurrent), limits, handlers)
+        runner = web.ServerRunner(front.server, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        running.append((site, runner))
-        port = runner.addresses[0][1]
-        return RunningFront(port, front, audit, metrics, server, malformed)
+        running.append(runner)
+        front.port = runner.addresses[0][1]
+        return front
 
     yield started
-    for _, runner in running:
+    for runner in running:
         await runner.cleanup()
 
 
