@@ -12,7 +12,8 @@ from aiohttp import web
 
 from gateway.mock.server import MockSettings, running_mock
 from tests.conversations import put_conversation
-from tests.stack import BACKEND_KEY, PAGE, QUEUE, Stack, compiled, mock_flags, running_stack, whole_stack
+from tests.journeys.guest_client import connected
+from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, QUEUE, Stack, compiled, mock_flags, running_stack, whole_stack
 
 WAIT = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnZW5lc3lzIn0.c2lnbmF0dXJlLW9mLWdlbmVzeXM"
@@ -97,6 +98,19 @@ async def test_an_upstream_that_echoes_what_we_sent_is_cut_off_on_every_route(tm
             assert not any(bearer in text for bearer in bearers)
             assert "hostile" not in text
             assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_guests_own_jwt_that_is_echoed_on_the_built_in_route_is_cut_off_too(tmp_path: Path) -> None:
+    async with whole_stack(tmp_path) as stack, connected(stack.client, stack.base, DEPLOYMENT, PAGE) as guest:
+        await guest.configure()
+        handle = (await guest.ask("JwtResponse", "getJwt"))["body"]["jwt"]
+        stack.mock.world.faults.add("api", "hostile_echo", count=None)
+        async with stack.call("GET", "/api/v2/webmessaging/messages", bearer=handle) as answer:
+            text = await answer.text() + str(answer.headers)
+        entry = stack.mock.world.recorder.entries[-1]
+        assert (answer.status, entry.path) == (502, "/api/v2/webmessaging/messages")
+        assert entry.raw_headers["Authorization"].partition(" ")[2] not in text
+        assert "Set-Cookie" not in answer.headers
 
 
 async def test_an_error_of_genesys_passes_with_its_context_and_correlation_id(tmp_path: Path) -> None:

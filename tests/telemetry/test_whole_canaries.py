@@ -102,6 +102,8 @@ async def provoke(stack: Stack, secrets: list[str]) -> list[str]:
     }  # fmt: skip
     session = await stack.session(token)
     secrets.append(session["session_token"])
+    async with stack.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
+        secrets.append((await answer.json())["ticket"])
     for method, path, bearer, body in (
         ("POST", "/session", None, {"visitor_token": broken}),
         ("POST", "/session", None, {WORDS["body"]: WORDS["body"]}),
@@ -124,7 +126,7 @@ async def provoke(stack: Stack, secrets: list[str]) -> list[str]:
     return said
 
 
-async def chat(stack: Stack, said: list[str]) -> None:
+async def chat(stack: Stack, said: list[str], secrets: list[str]) -> None:
     """A conversation whose words are a canary, with a frame that is refused; and calls that Genesys answers oddly."""
     headers = {"X-Forwarded-For": ADDRESS}
     async with connected(stack.client, stack.base, DEPLOYMENT, PAGE) as guest:
@@ -132,6 +134,8 @@ async def chat(stack: Stack, said: list[str]) -> None:
         await guest.say(TEXT)
         said.append(json.dumps(await guest.refusal("resumeToken")))
         await guest.history(stack.client, stack.base, PAGE)
+        (told,) = (frame["body"] for frame in guest.frames if frame["class"] == "JwtResponse")
+        secrets += [told["jwt"], guest.token]
     for kind in ("hostile_echo", "expired_token", "reset", "garbage", "html", "503"):
         stack.mock.world.faults.add("api", kind, match="*estimatedwaittime", count=2)
         async with stack.call("GET", drive.WAIT, bearer=BACKEND_KEY, origin=None, headers=headers) as answer:
@@ -167,10 +171,13 @@ async def test_nothing_that_is_secret_or_personal_is_shown_anywhere(
     with talkative_log() as stream:
         async with whole_stack(tmp_path, {**FLAGS, "log.level": "debug"}) as stack:
             said = await provoke(stack, secrets)
-            await chat(stack, said)
+            await chat(stack, said, secrets)
             await stack.records()
             places = await admin_pages(stack)
             secrets += [*stack.mock.world.access_tokens, *stack.mock.world.session_by_token]
+            sent = [entry.raw_headers.get("Authorization", "") for entry in stack.mock.world.recorder.entries]
+            assert sum(value.count(".") == 2 for value in sent) == 1, "the guest's own JWT at Genesys is among them"
+            secrets += [value.partition(" ")[2] for value in sent if value]
             secrets += [one.value for client in stack.mock.world.clients.values() for one in client.secrets]
         places |= {"log": stream.getvalue(), "answers": "\n".join(said)}
     segments = sorted((tmp_path / ".gateway" / "audit").rglob("*.jsonl"))
