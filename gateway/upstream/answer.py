@@ -10,10 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.framing import BodyPlan, Framing, Header
+
+_NO_PLAN: Final = BodyPlan(Framing.NONE, 0, keep_alive=False)
+_NO_HEADERS: Final[list[Header]] = []
 
 
 class Wire(Protocol):
@@ -33,8 +36,8 @@ class Answer:
     """
 
     __slots__ = (
-        "_arrived", "_buffered", "_chunks", "_complete", "_fault", "_low_bytes", "_paused", "_waiter", "_wire",
-        "deadline", "headers", "loop", "method", "plan", "seen", "status",
+        "_buffered", "_chunks", "_fault", "_low_bytes", "_waiter", "_wire", "arrived", "complete", "deadline",
+        "headers", "is_paused", "loop", "method", "plan", "seen", "status", "waited_s",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, method: str, deadline: float, low_bytes: int) -> None:
@@ -42,25 +45,26 @@ class Answer:
         self.method = method
         self.deadline = deadline
         self.status = 0
-        self.headers: list[Header] = []
-        self.plan = BodyPlan(Framing.NONE, 0, keep_alive=False)
+        self.headers: list[Header] = _NO_HEADERS
+        self.plan = _NO_PLAN
+        self.waited_s = 0.0
+        """Seconds from the request to the head, as the leg measured them."""
         self.seen = False
+        """Has a byte of it arrived?"""
+        self.arrived = False
+        """Has the final head arrived?"""
+        self.complete = False
+        """Has the whole body arrived?"""
+        self.is_paused = False
+        """Does the wire wait for our reader?"""
         self._low_bytes = low_bytes
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
-        self._paused = False
-        self._arrived = False
-        self._complete = False
         self._fault: UpstreamFault | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wire: Wire | None = None
 
     # --- the side of the caller -------------------------------------------------------------------------------
-
-    @property
-    def complete(self) -> bool:
-        """Has the whole body arrived?"""
-        return self._complete
 
     @property
     def content_length(self) -> int | None:
@@ -84,7 +88,7 @@ class Answer:
                 taken.append(chunk)
             if size > max_bytes:
                 raise self._too_long()
-            if self._complete:
+            if self.complete:
                 return taken[0] if len(taken) == 1 else b"".join(taken)
             if self._fault is not None:
                 raise self._fault
@@ -105,7 +109,7 @@ class Answer:
             while True:
                 while self._chunks:
                     yield self._take()
-                if self._complete:
+                if self.complete:
                     return
                 if self._fault is not None:
                     raise self._fault
@@ -118,7 +122,7 @@ class Answer:
         wire, self._wire = self._wire, None
         self._chunks.clear()
         self._buffered = 0
-        if self._complete:
+        if self.complete:
             return
         if self._fault is None:
             self._fault = UpstreamFault(FaultKind.RESET, "given up", request_sent=True, answer_seen=self.seen)
@@ -138,14 +142,9 @@ class Answer:
     # --- the side of the connection ---------------------------------------------------------------------------
 
     @property
-    def arrived(self) -> bool:
-        """Has the final head arrived?"""
-        return self._arrived
-
-    @property
     def ended(self) -> bool:
         """Is there nothing more to wait for?"""
-        return self._complete or self._fault is not None
+        return self.complete or self._fault is not None
 
     def bind(self, wire: Wire) -> None:
         """Say which connection feeds it."""
@@ -155,6 +154,12 @@ class Answer:
         """Raise the fault that ended the exchange, if one did."""
         if self._fault is not None:
             raise self._fault
+
+    async def head(self) -> None:
+        """Wait on for the final head: what came before was none. Raises UpstreamFault."""
+        while not self.arrived:
+            self.raise_fault()
+            await self.change()
 
     def change(self) -> asyncio.Future[None]:
         """What to await until a head, a piece, the end or a fault comes after now. One waiter at a time."""
@@ -170,7 +175,7 @@ class Answer:
     def whole(self, max_bytes: int) -> bytes | None:
         """The body when all of it is here, in one piece and not too long; None: `read` it."""
         chunks = self._chunks
-        if not self._complete or len(chunks) > 1 or self._buffered > max_bytes:
+        if not self.complete or len(chunks) > 1 or self._buffered > max_bytes:
             return None
         self._buffered = 0
         return chunks.popleft() if chunks else b""
@@ -180,7 +185,7 @@ class Answer:
         self.status = status
         self.headers = headers
         self.plan = plan
-        self._arrived = True
+        self.arrived = True
 
     def put(self, chunk: bytes) -> int:
         """Take a piece of the body; returns how many bytes wait for the reader."""
@@ -188,24 +193,15 @@ class Answer:
         self._buffered += len(chunk)
         return self._buffered
 
-    def paused(self) -> None:
-        """Remember that the wire was paused because of us."""
-        self._paused = True
-
-    @property
-    def is_paused(self) -> bool:
-        """Does the wire wait for our reader?"""
-        return self._paused
-
     def finish(self) -> None:
         """The whole body has come; the connection is let go."""
-        self._complete = True
+        self.complete = True
         self._wire = None
         self.wake()
 
     def fail(self, fault: UpstreamFault) -> None:
         """The exchange broke; the first fault counts."""
-        if not self._complete and self._fault is None:
+        if not self.complete and self._fault is None:
             self._fault = fault
             self._wire = None
             self.wake()
@@ -214,8 +210,8 @@ class Answer:
         """Hand out the oldest piece, and let the wire go on when there is room."""
         chunk = self._chunks.popleft()
         self._buffered -= len(chunk)
-        if self._paused and self._buffered <= self._low_bytes:
-            self._paused = False
+        if self.is_paused and self._buffered <= self._low_bytes:
+            self.is_paused = False
             if self._wire is not None:
                 self._wire.resume()
         return chunk

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 
 class Phase(StrEnum):
@@ -49,6 +50,10 @@ class BreakerState:
     until: float = 0.0
 
 
+CALM: Final = BreakerState()
+"""Closed, and no failure in a row: whoever comes passes, and a success changes nothing."""
+
+
 def admit(state: BreakerState, rules: BreakerRules, now: float) -> tuple[BreakerState, Admission]:
     """Ask for one request to be let through."""
     if state.phase is Phase.CLOSED:
@@ -61,9 +66,9 @@ def admit(state: BreakerState, rules: BreakerRules, now: float) -> tuple[Breaker
 def succeeded(state: BreakerState, admission: Admission) -> BreakerState:
     """A request that was let through went well."""
     if state.phase is Phase.CLOSED:
-        return state if state.failures == 0 else BreakerState()
+        return state if state.failures == 0 else CALM
     if state.phase is Phase.HALF_OPEN and admission is Admission.PROBE:
-        return BreakerState()
+        return CALM
     return state  # an old request of before the opening proves nothing about now
 
 
@@ -97,7 +102,7 @@ class Breaker:
 
     def __init__(self, rules: BreakerRules | None = None) -> None:
         self._rules = rules if rules is not None else BreakerRules()
-        self.state = BreakerState()
+        self.state = CALM
 
     def admit(self, now: float) -> Admission:
         """Ask for one request to be let through."""

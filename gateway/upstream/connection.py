@@ -47,7 +47,6 @@ class Connection(asyncio.Protocol):
         "_write_gate",
         "born_at",
         "idle_since",
-        "used",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +76,6 @@ class Connection(asyncio.Protocol):
         self._moved = False
         self._moved_at = 0.0
         self._unsent_bytes = 0
-        self.used = False
         self.born_at = loop.time()
         self.idle_since = self.born_at
 
@@ -94,17 +92,12 @@ class Connection(asyncio.Protocol):
 
         Raises UpstreamFault. Cancelled, or failed, it leaves the connection cut.
         """
-        answer = self._begin(method, deadline)
+        answer = self.begin(method, head + body, deadline)
         try:
-            self._write(head + body if body else head)
-            await answer.change()
-            while not answer.arrived:
-                answer.raise_fault()
-                await answer.change()
+            await answer.head()
         except asyncio.CancelledError:
             answer.abort()
             raise
-        self.used = True
         return answer
 
     async def exchange_stream(
@@ -115,10 +108,9 @@ class Connection(asyncio.Protocol):
         An answer that comes before the body is out ends the sending. What the iterator raises is raised on, the
         connection being cut.
         """
-        answer = self._begin(method, deadline)
+        answer = self.begin(method, head, deadline)
         self._sending = True
         self._may_continue = self._loop.create_future() if ask_first else None
-        self._write(head)
         sender = self._loop.create_task(self._send(body, chunked=chunked))
         sender.add_done_callback(lambda _: answer.wake())
         try:
@@ -140,19 +132,21 @@ class Connection(asyncio.Protocol):
                 sender.exception()
             if self._closing and self._answer is None:
                 self.close()
-        self.used = True
         return answer
 
-    def _begin(self, method: str, deadline: float) -> Answer:
-        """Make the connection belong to one exchange."""
-        answer = Answer(self._loop, method, deadline, self._settings.high_water_bytes // 2)
+    def begin(self, method: str, request: bytes, deadline: float) -> Answer:
+        """Make the connection belong to one exchange, and send this much of its request.
+
+        Whoever begins waits for `answer.head()`, and aborts the answer when it leaves before.
+        """
+        answer = self._answer = Answer(self._loop, method, deadline, self._settings.high_water_bytes // 2)
         answer.bind(self)
-        self._answer = answer
         self._headers = []
         self._in_head = True
         self._done = self._sending = False
         self._interim = self._silent_bytes = self._unsent_bytes = 0
         self._moved = True
+        self._write(request)
         return answer
 
     def _write(self, data: bytes) -> None:
@@ -211,8 +205,7 @@ class Connection(asyncio.Protocol):
         if answer is None or parser is None:
             self.close()  # bytes that nobody asked for: the next answer on this connection could be anybody's
             return
-        answer.seen = True
-        self._moved = True
+        answer.seen = self._moved = True
         self._silent_bytes += len(data)
         was_arrived = answer.arrived
         try:
@@ -303,7 +296,7 @@ class Connection(asyncio.Protocol):
             return
         self._silent_bytes = 0
         if answer.put(body) > self._settings.high_water_bytes and not answer.is_paused:
-            answer.paused()
+            answer.is_paused = True
             if self._transport is not None:
                 self._transport.pause_reading()
 

@@ -15,8 +15,11 @@ Header = tuple[bytes, bytes]
 
 MAX_BODY_BYTES: Final = 2**53
 MAX_KNOWN_NAMES: Final = 1_024
+_TELLING_SIZES: Final = frozenset(map(len, (b"content-length", b"transfer-encoding", b"connection")))
 _TARGET: Final = re.compile(rb"/[!-~]*")
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STARTS: Final = {
+    method: f"{method} ".encode("ascii") for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+}
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _OURS: Final = frozenset(
     {
@@ -56,11 +59,12 @@ def write_head(method: str, target: bytes, host: bytes, lines: bytes, framing: b
 
     Raises ValueError for anything that could start a second request.
     """
-    if method not in _METHODS:
+    start = _STARTS.get(method)
+    if start is None:
         raise ValueError("method is not one that may be sent")
     if _TARGET.fullmatch(target) is None:
         raise ValueError("target is not in origin form")
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method.encode(), target, host, lines, framing)
+    return b"".join([start, target, b" HTTP/1.1\r\nHost: ", host, b"\r\n", lines, framing, b"\r\n"])
 
 
 def lines_of(headers: Sequence[Header]) -> bytes:
@@ -95,14 +99,16 @@ def plan_body(method: str, status: int, version: str, headers: Iterable[Header])
     chunked = False
     keep_alive = version == "1.1"
     for name, value in headers:
-        size = len(name)  # cheaper than lowering every name
-        if size == 14 and name.lower() == b"content-length":
+        if len(name) not in _TELLING_SIZES:  # cheaper than lowering every name
+            continue
+        key = name.lower()
+        if key == b"content-length":
             length = _length(value, length)
-        elif size == 17 and name.lower() == b"transfer-encoding":
+        elif key == b"transfer-encoding":
             if chunked or value.strip(b" \t").lower() != b"chunked":
                 raise AmbiguousAnswer("transfer coding other than one `chunked`")
             chunked = True
-        elif size == 10 and value != b"keep-alive" and name.lower() == b"connection":
+        elif key == b"connection" and value != b"keep-alive":
             keep_alive = keep_alive and b"close" not in {token.strip(b" \t") for token in value.lower().split(b",")}
     if chunked and (length is not None or version == "1.0"):
         raise AmbiguousAnswer("transfer coding beside Content-Length or in HTTP/1.0")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.upstream.answer import Answer
-from gateway.upstream.breaker import Admission, Breaker
+from gateway.upstream.breaker import CALM, Admission, Breaker, BreakerRules
 from gateway.upstream.budget import RetryBudget
 from gateway.upstream.dial import Dialler, default_tls
 from gateway.upstream.faults import UPSTREAM_IS_ILL, FaultKind, UpstreamFault
@@ -40,7 +42,9 @@ class HttpLeg:
         breaker: Breaker | None = None,
         budget: RetryBudget | None = None,
     ) -> None:
-        """Raises ValueError when `base_url` is more or less than scheme, host and port."""
+        """Without `breaker` or `budget` nothing is held back. Raises ValueError when `base_url` is more or less than
+        scheme, host and port.
+        """
         parts = urlsplit(base_url)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
             raise ValueError(f"{base_url}: not an http(s) base URL")
@@ -55,9 +59,8 @@ class HttpLeg:
         self._tls = None if parts.scheme == "http" else (ssl_context if ssl_context is not None else default_tls())
         self._settings = settings if settings is not None else LegSettings()
         self._observer: LegObserver = observer if observer is not None else Unheard()
-        self._breaker = breaker
-        self._budget = budget
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._breaker = breaker if breaker is not None else Breaker(BreakerRules(failures_to_open=sys.maxsize))
+        self._budget = budget if budget is not None else RetryBudget(reserve=math.inf)
         self._pool: Pool | None = None
         self._closed = False
         self.base_url = f"{parts.scheme}://{self._host.decode()}"
@@ -114,22 +117,24 @@ class HttpLeg:
         (`is_safe_to_retry`), and not at all without `may_retry`. Raises UpstreamFault, or ValueError for a head that
         must not be written.
         """
-        pool, loop = self._pool, self._loop
-        if pool is None or loop is None:
-            pool, loop = self._bind()
+        pool = self._pool
+        if pool is None:
+            pool = self._bind()
         head = write_head(method, raw_target, self._host, lines, self._framing(method, body, body_length))
-        started = loop.time()
-        breaker = self._breaker
-        admission = Admission.PASS if breaker is None else self._admit(breaker, started)
-        if self._budget is not None:
-            self._budget.earn()
+        started = time.monotonic()
+        admission = Admission.PASS if self._breaker.state is CALM else self._admit(started)
+        self._budget.earn()
+        answer: Answer | None = None
         try:
             try:
                 connection = pool.take()
                 if connection is None:
                     connection = await pool.acquire(deadline)
                 if isinstance(body, bytes):
-                    answer = await connection.exchange(method, head, body, deadline)
+                    answer = connection.begin(method, head + body, deadline)
+                    await answer.change()
+                    if not answer.arrived:
+                        await answer.head()
                 else:
                     answer = await connection.exchange_stream(
                         method, head, body, deadline, chunked=body_length is None,
@@ -138,35 +143,45 @@ class HttpLeg:
             except UpstreamFault as fault:
                 if not may_retry or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
                     raise
-                if loop.time() >= deadline or (self._budget is not None and not self._budget.spend()):
-                    raise
-                self._observer.retried(fault.kind)
-                connection = await pool.acquire(deadline, fresh=True)
-                answer = await connection.exchange(method, head, body, deadline)
-        except UpstreamFault as fault:
-            now = loop.time()
-            self._observer.failed(fault.kind, now - started)
-            if breaker is not None:
-                self._judge(breaker, admission, now, ill=fault.kind in UPSTREAM_IS_ILL)
+                answer = await self._once_more(pool, fault, method, head + body, deadline)
+        except BaseException as exc:
+            if answer is not None:
+                answer.abort()
+            self._ended_badly(exc, admission, started)
             raise
-        except BaseException:
-            if breaker is not None:
-                breaker.given_up(admission, loop.time())
-            raise
-        now = loop.time()
-        if breaker is not None:
-            self._judge(breaker, admission, now, ill=answer.status in _ILL_STATUS)
-        self._observer.answered(answer.status, now - started)
+        now = time.monotonic()
+        answer.waited_s = waited_s = now - started
+        if answer.status in _ILL_STATUS or self._breaker.state is not CALM:
+            self._judge(admission, now, ill=answer.status in _ILL_STATUS)
+        self._observer.answered(answer.status, waited_s)
         return answer
 
-    def _bind(self) -> tuple[Pool, asyncio.AbstractEventLoop]:
+    async def _once_more(
+        self, pool: Pool, fault: UpstreamFault, method: str, request: bytes, deadline: float
+    ) -> Answer:
+        """Send a request that was lost a second time, on a fresh connection, if time and budget are left."""
+        if time.monotonic() >= deadline or not self._budget.spend():
+            raise fault
+        self._observer.retried(fault.kind)
+        connection = await pool.acquire(deadline, fresh=True)
+        return await connection.exchange(method, request, b"", deadline)
+
+    def _ended_badly(self, exc: BaseException, admission: Admission, started: float) -> None:
+        """Tell observer and breaker of a request that got no answer; one that was given up speaks for nothing."""
+        now = time.monotonic()
+        if isinstance(exc, UpstreamFault):
+            self._observer.failed(exc.kind, now - started)
+            self._judge(admission, now, ill=exc.kind in UPSTREAM_IS_ILL)
+        else:
+            self._breaker.given_up(admission, now)
+
+    def _bind(self) -> Pool:
         """Make the pool on the running loop."""
         if self._closed:
             raise UpstreamFault(FaultKind.POOL_EXHAUSTED, "closed")
-        self._loop = asyncio.get_running_loop()
         dialler = Dialler(self._hostname, self._port, self._settings, self._tls)
-        self._pool = Pool(self._loop, self._settings, dialler.open)
-        return self._pool, self._loop
+        self._pool = Pool(asyncio.get_running_loop(), self._settings, dialler.open)
+        return self._pool
 
     def _framing(self, method: str, body: bytes | AsyncIterator[bytes], body_length: int | None) -> bytes:
         """The framing lines of a request; nobody else writes them."""
@@ -180,8 +195,9 @@ class HttpLeg:
         limit = self._settings.expect_from_bytes
         return limit is not None and (body_length is None or body_length >= limit)
 
-    def _admit(self, breaker: Breaker, now: float) -> Admission:
+    def _admit(self, now: float) -> Admission:
         """Ask the breaker; raises UpstreamFault(breaker_open)."""
+        breaker = self._breaker
         before = breaker.state.phase
         admission = breaker.admit(now)
         if breaker.state.phase is not before:
@@ -192,8 +208,9 @@ class HttpLeg:
             raise UpstreamFault(FaultKind.BREAKER_OPEN, retry_after_s=wait_s)
         return admission
 
-    def _judge(self, breaker: Breaker, admission: Admission, now: float, *, ill: bool) -> None:
+    def _judge(self, admission: Admission, now: float, *, ill: bool) -> None:
         """Tell the breaker how it went."""
+        breaker = self._breaker
         before = breaker.state.phase
         if ill:
             breaker.failed(admission, now)

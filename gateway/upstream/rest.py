@@ -7,9 +7,9 @@ only a Permit opens it, redirects are not followed, and nothing that Genesys hol
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import TOKEN_UNAVAILABLE, Refusal
 from gateway.policy.answer_head import answer_fields, answer_lines, has_field
@@ -50,23 +50,21 @@ Refuge = tuple[str, str]
 
 @dataclass(slots=True)
 class RelayAnswer:
-    """What goes back to the caller: lines of filtered headers, and a body that is whole or comes as a stream.
-
-    `upstream_s`: seconds that were spent waiting for Genesys.
-    """
+    """What goes back to the caller: lines of filtered headers, and a body that is whole or comes as a stream."""
 
     status: int
     lines: bytes
     """Header lines, names in lower case, each ended by CRLF."""
     has_cache_control: bool
     body: bytes | None = field(repr=False)
-    upstream_s: float = 0.0
-    from_cache: bool = False
     content_length: int | None = None
-    moved_to: str | None = None
-    """The region that answered in the place of the organisation's own."""
+    upstream_s: float = 0.0
+    """Seconds that were spent waiting for Genesys."""
     _answer: Answer | None = field(default=None, repr=False)
     _secret: bytes = field(default=b"", repr=False)
+    from_cache: bool = False
+    moved_to: str | None = None
+    """The region that answered in the place of the organisation's own."""
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -96,10 +94,11 @@ class RelayAnswer:
 
 @dataclass(slots=True, repr=False)  # it holds what the caller sent
 class _Call:
-    """One call on its way: what stays the same when it is sent a second time."""
+    """One call on its way: what stays the same when it is sent a second time, and what was spent on it."""
 
-    org: str
     permit: Permit
+    route: Route
+    org: str
     leg: HttpLeg
     passed: PassedHeaders
     body: bytes
@@ -108,11 +107,8 @@ class _Call:
     deadline: float
     injected: Callable[[str], None]
     slot: int = 0
-
-    @property
-    def route(self) -> Route:
-        """The route of the permit."""
-        return self.permit.route
+    waited_s: float = 0.0
+    has_moved: bool = False
 
 
 class RestRelay:
@@ -140,7 +136,7 @@ class RestRelay:
         self._tokens = tokens
         self._cache = cache if cache is not None else AnswerCache()
 
-    async def call(
+    def call(
         self,
         permit: Permit,
         *,
@@ -150,102 +146,66 @@ class RestRelay:
         traceparent: str | None = None,
         guest_jwt: str | None = None,
         injected: Callable[[str], None] = lambda _reference: None,
-    ) -> RelayAnswer:
+    ) -> Coroutine[Any, Any, RelayAnswer]:
         """Make the call and return its answer; a body above `SMALL_BYTES` is still to be streamed or aborted.
 
         `guest_jwt` is the guest's own Genesys JWT, for routes of auth `webmessaging-jwt`. `injected` hears the
-        reference of each client's token before it is sent, so that each has its receipt. Raises Refusal:
+        reference of each client's token before it is sent, so that each has its receipt. Raises, when awaited, Refusal:
         TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY.
         """
-        route = permit.route
-        key = self._cache_key(permit, passed) if route.cache_s > 0 else None
-        if key is not None and (kept := self._cache.get(key)) is not None:
-            return RelayAnswer(kept.status, kept.lines, kept.has_cache_control, kept.body, from_cache=True)
+        route, org = permit.route, permit.org
         call = _Call(
-            org=permit.org,
-            permit=permit,
-            leg=self._leg_of(permit.org),
-            passed=passed,
-            body=body if route.body_template is None else route.body_template,
-            request_id=request_id,
-            traceparent=traceparent,
-            deadline=time.monotonic() + route.timeout_s,
-            injected=injected,
-        )
-        try:
-            if route.auth == "oauth":
-                answer = await self._as_declared(call)
-            else:
-                answer = await self._as_guest(call, guest_jwt)
-        except UpstreamFault as fault:
-            raise fault.refusal() from fault
-        if key is not None and answer.status == 200 and answer.body is not None and answer.moved_to is None:
-            kept = KeptAnswer(answer.status, answer.lines, answer.has_cache_control, answer.body)
-            self._cache.put(key, kept, route.cache_s)
-        return answer
+            permit, route, org, self._leg_of(org), passed, body if route.body_template is None else route.body_template,
+            request_id, traceparent, time.monotonic() + route.timeout_s, injected,
+        )  # fmt: skip
+        return self._made(call, guest_jwt) if route.cache_s <= 0 else self._kept_or_made(call, guest_jwt)
 
     def forget_answers(self) -> None:
         """Empty the cache; called when the configuration changes."""
         self._cache.clear()
+
+    def _made(self, call: _Call, guest_jwt: str | None) -> Coroutine[Any, Any, RelayAnswer]:
+        """The call on its way, with the credential that its route asks for."""
+        return self._as_client(call) if call.route.auth == "oauth" else self._as_guest(call, guest_jwt)
+
+    async def _as_client(self, call: _Call) -> RelayAnswer:
+        """Call with the bearer of the route's client, mostly at hand, as are a connection and the whole answer."""
+        client, permit, quota = call.route.client, call.permit, self._quota
+        if client is None:
+            raise ValueError(f"route {call.route.name} has no client")
+        try:
+            if quota is not None:
+                call.slot = quota.take(call.org, client, permit.site, is_guest=isinstance(permit.caller, Guest))
+            bearer = self._tokens.held(call.org, client, call.slot)
+            if bearer is None:
+                bearer = await self._tokens.bearer(call.org, client, call.deadline, call.slot)
+            call.injected(bearer.reference)
+            credential = bearer.credential()
+            answer = await self._send(call, credential)
+            if answer.status == 401:
+                answer, credential = await self._after_401(call, client, bearer, answer)
+            back = self._judged(call, answer, credential.secret)
+            return back if back is not None else await self._read(call, answer, credential.secret)
+        except (UpstreamFault, Refusal) as fault:
+            return await self._elsewhere(call, fault)
 
     async def _as_guest(self, call: _Call, guest_jwt: str | None) -> RelayAnswer:
         """Call with the guest's own Genesys JWT, or with nothing where the operation asks for nothing."""
         if (call.route.auth == "webmessaging-jwt") != (guest_jwt is not None):
             raise ValueError(f"route {call.route.name}: a guest JWT is given exactly where the route asks for it")
         credential = None if guest_jwt is None else Credential(guest_jwt)
-        answer, waited_s = await self._send(call, credential)
-        return await self._finish(call, answer, waited_s, credential)
-
-    async def _as_declared(self, call: _Call) -> RelayAnswer:
-        """Call the organisation of the permit; a read that could not reach it goes where the configuration says."""
+        secret = b"" if credential is None else credential.secret
         try:
-            return await self._as_oauth_client(call)
-        except (UpstreamFault, Refusal) as fault:
-            refuge = self._refuge_of(call.org) if _may_move(call.route, fault) else None
-            if refuge is None:
-                raise
-        call.org, region = refuge
-        call.leg = self._leg_of(call.org)
-        answer = await self._as_oauth_client(call)
-        answer.moved_to = region
-        return answer
+            answer = await self._send(call, credential)
+            back = self._judged(call, answer, secret)
+            return back if back is not None else await self._read(call, answer, secret)
+        except UpstreamFault as fault:
+            raise fault.refusal() from fault
 
-    async def _as_oauth_client(self, call: _Call) -> RelayAnswer:
-        """Call with the bearer of the route's client; when Genesys does not take it, once more with a new one.
-
-        A 401 was answered before anything was carried out, so that any method may be sent again.
-        """
-        if self._quota is not None and call.route.client is not None:
-            permit = call.permit
-            is_guest = isinstance(permit.caller, Guest)
-            call.slot = self._quota.take(call.org, call.route.client, permit.site, is_guest=is_guest)
-        bearer = await self._bearer(call)
-        credential = bearer.credential()
-        answer, waited_s = await self._send(call, credential)
-        if answer.status != 401:
-            return await self._finish(call, answer, waited_s, credential)
-        code, context_id = await read_refusal(answer)
-        if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
-            bearer = await self._bearer(call)
-            answer, again_s = await self._send(call, bearer.credential())
-            waited_s += again_s
-            if answer.status != 401:
-                return await self._finish(call, answer, waited_s, bearer.credential())
-            code, context_id = await read_refusal(answer)
-        told = f"Genesys refused the credential of client {call.route.client}: {code or 'no code'}"
-        raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
-
-    async def _bearer(self, call: _Call) -> Bearer:
-        """The bearer of the route's client, about to be injected."""
-        if call.route.client is None:
-            raise ValueError(f"route {call.route.name} has no client")
-        bearer = await self._tokens.bearer(call.org, call.route.client, call.deadline, call.slot)
-        call.injected(bearer.reference)
-        return bearer
-
-    async def _send(self, call: _Call, credential: Credential | None) -> tuple[Answer, float]:
-        """Send the call (http.py repeats it where nothing can happen twice); returns its head, and seconds waited."""
+    def _send(self, call: _Call, credential: Credential | None) -> Coroutine[Any, Any, Answer]:
+        """Send the call (http.py repeats it where nothing can happen twice); gives the head of its answer."""
         permit, route = call.permit, call.route
+        method = route.upstream.method
         lines = request_lines(
             call.passed,
             authorization=b"" if credential is None else credential.line,
@@ -254,9 +214,7 @@ class RestRelay:
             content_type=JSON if route.body_template is not None else None,
             traceparent=call.traceparent,
         )
-        method = route.upstream.method
-        started = time.monotonic()
-        answer = await call.leg.send(
+        return call.leg.send(
             method,
             permit.upstream_target.encode("ascii"),
             lines,
@@ -265,40 +223,75 @@ class RestRelay:
             idempotent=method in IDEMPOTENT,
             may_retry=route.retry != "never",
         )
-        return answer, time.monotonic() - started
 
-    async def _finish(self, call: _Call, answer: Answer, waited_s: float, credential: Credential | None) -> RelayAnswer:
-        """Judge the head, take a small body at once, and filter what goes back."""
-        fields, route = answer_fields(answer.headers), call.route
-        if self._quota is not None and route.client is not None:
-            self._quota.heard(call.org, route.client, call.slot, answer.status, fields)
+    def _judged(self, call: _Call, answer: Answer, secret: bytes) -> RelayAnswer | None:
+        """What goes back of an answer whose head is usable; None: its body is small, and has not come whole yet."""
         try:
-            refuse_unusable(answer.status, fields)
-            secret = b"" if credential is None else credential.secret
-            length = answer.content_length
-            body: bytes | None = None
-            filtered = bool(route.answer) and 200 <= answer.status < 300
-            if filtered or answer.complete or (length is not None and length <= SMALL_BYTES):
-                most = FILTERED_BYTES if filtered else AT_ONCE_BYTES
-                body = answer.whole(most)
-                if body is None:
-                    body = await answer.read(most)
-                refuse_body(body, fields, secret)
-                body = masked(picked_body(body, tree_of(route.answer)) if filtered and body else body)
+            fields, route, status = answer_fields(answer.headers), call.route, answer.status
+            call.waited_s += answer.waited_s
+            if self._quota is not None and route.client is not None:
+                self._quota.heard(call.org, route.client, call.slot, status, fields)
+            refuse_unusable(status, fields)
+            body = answer.whole(_most_bytes(route, status))
+            if body is None and _is_read_whole(route, answer):
+                return None
+            return _filtered(call, answer, fields, body, secret)
         except BaseException:
             answer.abort()
             raise
-        lines = answer_lines(fields, secret)
-        return RelayAnswer(
-            status=answer.status,
-            lines=lines,
-            has_cache_control=b"cache-control" in fields and has_field(lines, b"cache-control"),
-            body=body,
-            upstream_s=waited_s,
-            content_length=length if body is None else len(body),
-            _answer=answer if body is None else None,
-            _secret=secret,
-        )
+
+    @staticmethod
+    async def _read(call: _Call, answer: Answer, secret: bytes) -> RelayAnswer:
+        """The same once the body has been read."""
+        try:
+            body = await answer.read(_most_bytes(call.route, answer.status))
+            return _filtered(call, answer, answer_fields(answer.headers), body, secret)
+        except BaseException:
+            answer.abort()
+            raise
+
+    async def _after_401(self, call: _Call, client: str, bearer: Bearer, answer: Answer) -> tuple[Answer, Credential]:
+        """Genesys does not take the bearer: once more with a new one, where that can help.
+
+        A 401 was answered before anything was carried out, so that any method may be sent again. Raises
+        Refusal(TOKEN_UNAVAILABLE).
+        """
+        call.waited_s += answer.waited_s
+        code, context_id = await read_refusal(answer)
+        if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
+            bearer = await self._tokens.bearer(call.org, client, call.deadline, call.slot)
+            call.injected(bearer.reference)
+            answer = await self._send(call, bearer.credential())
+            if answer.status != 401:
+                return answer, bearer.credential()
+            code, context_id = await read_refusal(answer)
+        told = f"Genesys refused the credential of client {client}: {code or 'no code'}"
+        raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
+
+    async def _elsewhere(self, call: _Call, fault: UpstreamFault | Refusal) -> RelayAnswer:
+        """A read that could not reach its organisation goes where the configuration says; else the fault is told."""
+        refuge = None if call.has_moved or not _may_move(call.route, fault) else self._refuge_of(call.org)
+        if refuge is None:
+            if isinstance(fault, UpstreamFault):
+                raise fault.refusal() from fault
+            raise fault
+        call.org, region = refuge
+        call.leg, call.has_moved = self._leg_of(call.org), True
+        answer = await self._as_client(call)
+        answer.moved_to = region
+        return answer
+
+    async def _kept_or_made(self, call: _Call, guest_jwt: str | None) -> RelayAnswer:
+        """The answer that is kept for such a call, or a new one, which is kept from now on where it may be."""
+        key = self._cache_key(call.permit, call.passed)
+        kept = None if key is None else self._cache.get(key)
+        if kept is not None:
+            return RelayAnswer(kept.status, kept.lines, kept.has_cache_control, kept.body, from_cache=True)
+        answer = await self._made(call, guest_jwt)
+        if key is not None and answer.status == 200 and answer.body is not None and answer.moved_to is None:
+            keep = KeptAnswer(answer.status, answer.lines, answer.has_cache_control, answer.body)
+            self._cache.put(key, keep, call.route.cache_s)
+        return answer
 
     @staticmethod
     def _cache_key(permit: Permit, passed: PassedHeaders) -> CacheKey | None:
@@ -313,6 +306,39 @@ class RestRelay:
         if passed.is_conditional:
             return None
         return (permit.site, permit.org, route.name, permit.upstream_target, *passed.varying)
+
+
+def _is_narrowed(route: Route, status: int) -> bool:
+    """Does only what the route lists pass of such an answer's body?"""
+    return bool(route.answer) and 200 <= status < 300
+
+
+def _most_bytes(route: Route, status: int) -> int:
+    """How long a body may be that is read whole."""
+    return FILTERED_BYTES if _is_narrowed(route, status) else AT_ONCE_BYTES
+
+
+def _is_read_whole(route: Route, answer: Answer) -> bool:
+    """Is the body read at once, rather than streamed?"""
+    length = answer.content_length
+    return answer.complete or (length is not None and length <= SMALL_BYTES) or _is_narrowed(route, answer.status)
+
+
+def _filtered(
+    call: _Call, answer: Answer, fields: Mapping[bytes, bytes], body: bytes | None, secret: bytes
+) -> RelayAnswer:
+    """What passes of an answer; of its body nothing yet where it is to be streamed (None)."""
+    length = answer.content_length
+    if body is not None:
+        refuse_body(body, fields, secret)
+        if body and _is_narrowed(call.route, answer.status):
+            body = picked_body(body, tree_of(call.route.answer))
+        body = masked(body)
+        length = len(body)
+    lines = answer_lines(fields, secret)
+    has_cache_control = b"cache-control" in fields and has_field(lines, b"cache-control")
+    rest = answer if body is None else None
+    return RelayAnswer(answer.status, lines, has_cache_control, body, length, call.waited_s, rest, secret)
 
 
 def _may_move(route: Route, fault: UpstreamFault | Refusal) -> bool:

@@ -27,6 +27,7 @@ from gateway.upstream.token_state import (
     fetch_failed,
     fetch_started,
     fetch_succeeded,
+    is_fresh,
     next_step,
     phase,
     rejected,
@@ -162,6 +163,14 @@ class TokenBroker:
         for name, entry in before.items():
             if self._entries.get(name) is not entry and entry.fetch is not None:
                 entry.fetch.cancel()
+
+    def held(self, org: str, client: str, slot: int = 0) -> Bearer | None:
+        """The token at hand, when it is good and need not be renewed yet; None: `bearer` is to be asked."""
+        entry = self._entries.get((org, client, slot))
+        if entry is None or entry.bearer is None or not is_fresh(entry.state, self._clock()):
+            return None
+        self._observer.served(entry.key)
+        return entry.bearer
 
     async def bearer(self, org: str, client: str, deadline: float | None = None, slot: int = 0) -> Bearer:
         """Return a token that is good now. `deadline` is in the loop's time; `slot`: which of the client's tokens.

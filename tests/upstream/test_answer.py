@@ -36,7 +36,7 @@ async def test_reader_lets_the_wire_go_on_when_half_is_read() -> None:
     wire = Wire()
     answer = answer_on(wire)
     assert [answer.put(piece) for piece in (b"abc", b"def", b"ghi")] == [3, 6, 9]
-    answer.paused()
+    answer.is_paused = True
     stream = answer.stream()
     assert (await anext(stream), wire.asked) == (b"abc", [])
     assert (await anext(stream), wire.asked, answer.is_paused) == (b"def", ["resume"], False)
