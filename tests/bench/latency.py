@@ -1,47 +1,39 @@
 """What the gateway adds to the time of an answer at half load: an open loop, beside the upstream asked directly.
 
-The load does not wait for answers before it asks again, so that a slow answer is not hidden by fewer questions.
+Twice: as the machine is, and with gateway, upstream and load generator before all other programs of the machine, where
+that is allowed. Asking is open_loop.py's. The rule: how long the gateway waited for a core stands beside every wait.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import os
 import statistics
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Final
 
-from tests.bench import peers
+from tests.bench import cores, peers
 from tests.bench.load import Ask, drive
+from tests.bench.open_loop import waits_ms
 from tests.bench.plan import NO_SOCKETS, Plan, post
 from tests.bench.report import Report
 from tests.bench.subject import Shape, gateway
 
 CONNECTIONS: Final = 16
+ALONE: Final = "upstream alone"
+THROUGH: Final = "through gateway"
+Asked = tuple[int, int]
+"""Port and process of one who is asked."""
 
 
 @dataclass(slots=True)
-class Line:
-    """One kept connection and its request."""
+class Waits:
+    """What one subject showed in each round. `no_core_ms`: how long its threads had no core, of each second."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    request: bytes
-    is_last: bool = False
-    """The answer said that the connection ends."""
-
-    async def ask(self) -> float:
-        """Ask once; milliseconds until the whole answer is there."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        self.writer.write(self.request)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(head.decode("latin-1"))
-        self.is_last = b"\r\nConnection: close\r\n" in head
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await self.reader.readexactly(int(length.split(b":")[1]))
-        return (clock() - began) * 1000
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    no_core_ms: list[float] = field(default_factory=list)
 
 
 def latency(plan: Plan, report: Report) -> None:
@@ -50,39 +42,39 @@ def latency(plan: Plan, report: Report) -> None:
         behind = stack.enter_context(peers.upstream(plan.directory))
         ours = stack.enter_context(gateway(Shape(f"http://127.0.0.1:{behind.port}", NO_SOCKETS), plan.directory))
         ask = post(ours.session())
-        full = drive(ask, ours.port, ours.process.pid, plan.directory, seconds=plan.seconds, connections=32).per_s
-        rate_per_s = full / 2
-        waits: dict[str, list[tuple[float, float]]] = {"upstream alone": [], "through gateway": []}
-        for _ in range(plan.rounds):
-            for name, port in (("upstream alone", behind.port), ("through gateway", ours.port)):
-                waits[name].append(asyncio.run(_load(port, ask, rate_per_s, plan.seconds)))
-        for name, taken in waits.items():
-            p50, p99 = (statistics.median(values) for values in zip(*taken, strict=True))
-            report.add("half load", name, per_s=rate_per_s, p50_ms=p50, p99_ms=p99)
-        pairs = zip(waits["through gateway"], waits["upstream alone"], strict=True)
-        added = statistics.median(through[1] - alone[1] for through, alone in pairs)
-        report.hold("half load", "p99 added, ms", added, at_most=2.0)
+        asked = {ALONE: (behind.port, behind.process.pid), THROUGH: (ours.port, ours.process.pid)}
+        _half_load(plan, report, "half load", asked, ask)
+        if cores.let_go_first([os.getpid(), behind.process.pid, ours.process.pid]):
+            try:
+                _half_load(plan, report, "half load, before others", asked, ask)
+            finally:
+                cores.go_along()
 
 
-async def _load(port: int, ask: Ask, rate_per_s: float, seconds: float) -> tuple[float, float]:
-    lines = [Line(*await asyncio.open_connection("127.0.0.1", port), request_bytes(ask)) for _ in range(CONNECTIONS)]
-    waits: list[float] = []
-    await asyncio.gather(*(_steadily(line, CONNECTIONS / rate_per_s, seconds, waits) for line in lines))
-    for line in lines:
-        line.writer.close()
-    waits.sort()
-    return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
+def _half_load(plan: Plan, report: Report, part: str, asked: dict[str, Asked], ask: Ask) -> None:
+    port, pid = asked[THROUGH]
+    per_s = drive(ask, port, pid, plan.directory, seconds=plan.seconds, connections=32).per_s / 2
+    found, request = {name: Waits() for name in asked}, request_bytes(ask)
+    for _ in range(plan.rounds):
+        for name, (port, pid) in asked.items():
+            began, waited_s = time.monotonic(), cores.waited_s(pid)
+            waits = waits_ms(port, request, per_s=per_s, seconds=plan.seconds, connections=CONNECTIONS)
+            seen = found[name]
+            seen.p50_ms.append(waits[len(waits) // 2])
+            seen.p99_ms.append(waits[int(len(waits) * 0.99)])
+            seen.no_core_ms.append((cores.waited_s(pid) - waited_s) / (time.monotonic() - began) * 1000)
+    _tell(report, part, per_s, found)
 
 
-async def _steadily(line: Line, every_s: float, seconds: float, waits: list[float]) -> None:
-    """Ask at a steady pace; a question that is late because of the one before counts from when it was due."""
-    clock = asyncio.get_running_loop().time
-    due, end = clock(), clock() + seconds
-    while due < end:
-        await asyncio.sleep(max(due - clock(), 0.0))
-        late_ms = max(clock() - due - 0.002, 0.0) * 1000
-        waits.append(await line.ask() + late_ms)
-        due += every_s
+def _tell(report: Report, part: str, per_s: float, found: dict[str, Waits]) -> None:
+    for name, seen in found.items():
+        report.add(
+            part, name, per_s=per_s, p50_ms=statistics.median(seen.p50_ms), p99_ms=statistics.median(seen.p99_ms),
+            no_core_ms=statistics.median(seen.no_core_ms),
+        )  # fmt: skip
+    pairs = zip(found[THROUGH].p99_ms, found[ALONE].p99_ms, strict=True)
+    added = statistics.median(through - alone for through, alone in pairs)
+    report.hold(part, "p99 added, ms", added, at_most=2.0)
 
 
 def request_bytes(ask: Ask) -> bytes:

@@ -186,6 +186,7 @@ FIXED: Final = Peer("aiohttp-fixed", sys.executable, _python("fixed_answer.py"))
 class Upstream:
     """The stand-in for Genesys: a fast nginx with fixed answers, in plain text and over TLS."""
 
+    process: subprocess.Popen[bytes]
     port: int
     tls_port: int
     certificate: Path
@@ -211,5 +212,5 @@ def upstream(directory: Path) -> Iterator[Upstream]:
     location = /api/v2/tokens/me {{ return 200 '{{}}'; }}
     location / {{ return 200 '{ANSWER}'; }} }}""",
     )
-    with program(command, port, home):
-        yield Upstream(port, tls_port, home / "cert.pem")
+    with program(command, port, home) as process:
+        yield Upstream(process, port, tls_port, home / "cert.pem")
