@@ -24,6 +24,7 @@ from gateway.app.gateway import Gateway, Surroundings
 from gateway.app.known_secrets import teach
 from gateway.app.listeners import IDLE_GRACE_S, Places, PublicListener, listen_admin, listen_public
 from gateway.app.rotation import SecretWatch, record_rotations, show_fingerprints
+from gateway.app.settled import settle
 from gateway.config.compile import Compiled
 from gateway.config.describe import changed_keys
 from gateway.config.secrets import Secrets
@@ -99,6 +100,7 @@ async def serve(
         reloader = asyncio.create_task(_reload_on_signal(run.gateway, reloads, recompile, surroundings))
         watching = asyncio.create_task(watch_secrets(lambda: run.gateway.compiled, lambda: reloads.put_nowait(None)))
         try:
+            settle()
             ready(run)
             await stop.wait()
         finally:

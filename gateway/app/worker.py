@@ -23,6 +23,7 @@ from gateway.app.leash import Leash, Message
 from gateway.app.listeners import IDLE_GRACE_S, Places
 from gateway.app.log_setup import set_up_log
 from gateway.app.running import Running, note_rejection, running, take, words_of
+from gateway.app.settled import settle
 from gateway.config.compile import Compiled
 from gateway.errors import ConfigFault, GatewayError
 
@@ -44,6 +45,7 @@ async def work(leash: Leash) -> int:
         shared = Shared(socket.socket(fileno=handover.listener), LoadBoard(handover.board), handover.slot)
         places = Places(shared, handover.admin, IDLE_GRACE_S)
         async with running(compiled, surroundings, places) as run:
+            settle()
             await leash.say({"says": "ready"})
             obeying = asyncio.create_task(_obey(leash, run, stop))
             await stop.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -51,6 +52,7 @@ async def leashed(directory: Path, configuration: Loaded) -> AsyncIterator[tuple
 async def test_it_takes_a_configuration_that_it_was_given_to_prepare(tmp_path: Path) -> None:
     async with leashed(tmp_path, loaded()) as (supervisor, _):
         assert await supervisor.hear() == {"says": "ready"}
+        assert gc.get_freeze_count() > 10_000  # settled before that
         await supervisor.say({"do": "take"})
         assert await supervisor.hear() == {"says": "kept"}  # nothing was prepared
         await supervisor.say({"do": "prepare", "configuration": as_message(loaded(sites__shop__locale="de"))})
