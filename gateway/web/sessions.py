@@ -93,7 +93,12 @@ class Sessions:
         return exchange.answer(204, headers={"Set-Cookie": _cookie("", 0)} if self._sets_cookie() else None)
 
     async def ticket(self, exchange: Exchange) -> web.StreamResponse:
-        """POST: a one-use ticket for one socket of the caller's session."""
+        """POST: a one-use ticket for one socket of the caller's session.
+
+        None where no socket is: a browser does not let a page read why a socket was refused, and this it may read.
+        """
+        if exchange.rules.mode != "proxied":
+            raise Refusal(errors.NOT_FOUND, "the site uses the stock Messenger, which talks to Genesys itself")
         handle = self._callers.session_handle(exchange)
         if handle is None:
             raise Refusal(errors.SESSION_MISSING)

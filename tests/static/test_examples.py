@@ -104,6 +104,16 @@ async def test_the_react_page_draws_its_own_chat_on_the_client(visit: Visit, sho
     await visit.page.get_by_text("The chat is online.").wait_for()
 
 
+async def test_the_react_page_says_why_it_was_refused(visit: Visit, shop: str) -> None:
+    subprocess.run([ROOT / ".ci" / "browser-parts"], check=True, timeout=80)  # noqa: ASYNC221  # once, before the page
+    visit.gateway.refuse("ticket", 404, "request.not_found", times=9)
+    await visit.page.goto(f"{shop}/examples/react")
+    await visit.page.get_by_role("textbox", name="Message").fill("hello")
+    await visit.page.get_by_role("button", name="Send").click()
+    await visit.page.get_by_role("alert").get_by_text("Refused by the test. Reference: req-test-1").wait_for()
+    assert len(visit.gateway.asked("ticket")) == 1
+
+
 async def test_without_react_the_page_says_how_to_get_it(visit: Visit, shop: str) -> None:
     await visit.page.route("**/vendor/*", lambda route: route.fulfill(status=404))
     await visit.page.goto(f"{shop}/examples/react")

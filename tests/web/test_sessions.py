@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.stack import DEPLOYMENT, Stack
+from tests.stack import DEPLOYMENT, PAGE, Stack, whole_stack
 
 
 async def test_a_session_answer_holds_a_handle_and_nothing_of_genesys(stack: Stack) -> None:
@@ -46,6 +48,18 @@ async def test_a_ticket_needs_a_session(stack: Stack) -> None:
     for method, path in (("POST", "/ticket"), ("DELETE", "/session")):
         async with stack.call(method, path) as answer:
             assert (answer.status, (await answer.json())["code"]) == (401, "session.missing")
+
+
+async def test_a_site_of_the_stock_messenger_gives_no_ticket_and_says_why(tmp_path: Path) -> None:
+    changes = {"sites.shop.mode": "messenger", "sites.shop.visitors.genesys_login": False}
+    async with whole_stack(tmp_path, changes) as stack:
+        session = await stack.session()
+        async with stack.call("POST", "/ticket", bearer=session["session_token"]) as answer:
+            body = await answer.json()
+        assert (answer.status, body["code"]) == (404, "request.not_found")
+        assert "the stock Messenger" in body["detail"]
+        assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        assert "ticket" not in {record.get("gateway.token.kind") for record in await stack.records()}
 
 
 async def test_a_ticket_is_recorded_and_lives_thirty_seconds(stack: Stack) -> None:
