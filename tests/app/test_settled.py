@@ -49,11 +49,14 @@ async def test_a_gateway_settles_before_it_says_that_it_is_ready(tmp_path: Path)
     assert frozen[0] > 10_000
 
 
-def test_commands_are_imported_without_collections_and_run_with_them() -> None:
+def test_a_command_is_imported_without_collections_and_run_with_them() -> None:
     script = (
-        "import gc; runs = []; gc.callbacks.append(lambda phase, _: runs.append(phase)); "
-        "from gateway.cli.main import CommandTable; import click; gc.collect(); runs.clear(); "
-        "CommandTable().get_command(click.Context(click.Command('x')), 'serve'); "
-        "assert not runs, runs; assert gc.isenabled()"
+        "import gc, sys; runs = []; gc.callbacks.append(lambda phase, _: runs.append(phase)); "
+        "from gateway.cli.main import import_command; gc.collect(); runs.clear(); "
+        "import_command([]); import_command(['nonsense']); import_command(['serve']); "
+        "from gateway.cli.main import COMMANDS, Entry; COMMANDS['lost'] = Entry('no.such:part', ''); "
+        "import_command(['lost']); "
+        "assert 'gateway.cli.serve' in sys.modules; assert not runs, runs; "
+        "assert gc.isenabled(); assert gc.get_freeze_count() > 10_000"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
