@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway import __version__
+from gateway.app.failure_words import explained
 from gateway.app.gateway import Gateway
-from gateway.errors import REASONS
 from gateway.observe.hour import Hour
 
 SAMPLE_EVERY_S: Final = 5.0
@@ -63,7 +63,7 @@ class Console:
     def request(self, request_id: str) -> list[dict[str, Any]]:
         """The newest records of one request, with what their code means; oldest first."""
         found = [record for record in self._gateway.audit.tail(TAIL) if record.get("http.request.id") == request_id]
-        return [dict(record) | _explanation(record) for record in found]
+        return [dict(record) | explained(record) for record in found]
 
     def _tokens(self) -> list[dict[str, Any]]:
         orgs = self._gateway.compiled.orgs
@@ -120,7 +120,7 @@ class Console:
     def _refusals(self) -> list[dict[str, Any]]:
         failed = [record for record in self._gateway.audit.tail(TAIL) if record.get("event.outcome") == "failure"]
         return [
-            {name: record.get(field) for name, field in _REFUSAL_FIELDS.items()} | _explanation(record)
+            {name: record.get(field) for name, field in _REFUSAL_FIELDS.items()} | explained(record)
             for record in reversed(failed[-REFUSALS_SHOWN:])
         ]
 
@@ -148,12 +148,3 @@ class Console:
 def _told(counts: Mapping[str, int]) -> dict[str, int]:
     """Those that are not 0."""
     return {name: count for name, count in counts.items() if count}
-
-
-def _explanation(record: Mapping[str, object]) -> dict[str, Any]:
-    """What a record's code means and what to do, in the words of docs/refusals.md."""
-    code = str(record.get("event.reason") or record.get("error.type") or "")
-    reason = REASONS.get(code)
-    if reason is None:
-        return {"code": code, "means": None, "remedy": None}
-    return {"code": code, "means": reason.cause, "remedy": reason.remedy}
