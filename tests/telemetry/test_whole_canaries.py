@@ -24,10 +24,12 @@ from gateway.config.compile import Compiled
 from gateway.observe import log as app_log
 from gateway.observe.spans import OtelSpans
 from tests.journeys.guest_client import connected
-from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, VISITOR_SECRET, Stack, whole_stack
+from tests.login_stack import PARTY_ID, PARTY_SECRET, REDIRECT, login_stack
+from tests.stack import BACKEND_KEY, DEPLOYMENT, PAGE, VISITOR_SECRET, Stack, basic, whole_stack
 from tests.telemetry import drive
 
 PIECE = 16
+RANDOM_KEY_BYTES = 32
 TEXT = "The visitor's own words, which nobody but Genesys may read: 4111 1111 1111 1111"
 ADDRESS = "198.51.100.237"
 WORDS = {
@@ -143,6 +145,47 @@ async def chat(stack: Stack, said: list[str], secrets: list[str]) -> None:
         stack.mock.world.faults.clear()
 
 
+async def sign_in(stack: Stack, said: list[str], secrets: list[str]) -> None:
+    """The OpenID provider: a code redeemed, used, refreshed, replayed; and a guest who is signed in at Genesys."""
+    token = drive.visitor_token(external_id=WORDS["subject"], email=WORDS["e-mail"], name=WORDS["name"])
+    async with stack.call("POST", "/auth-code", json={"visitor_token": token, "nonce": WORDS["body"]}) as answer:
+        code = (await answer.json())["authCode"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT}
+    party = basic(PARTY_ID, PARTY_SECRET)
+    async with stack.client.post(f"{stack.url}/oauth/token", data=form, headers=party) as answer:
+        tokens = await answer.json()
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    async with stack.client.get(f"{stack.url}/oauth/userinfo", headers=bearer) as answer:
+        assert answer.status == 200
+    again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    for data in (again, form, {**again, "refresh_token": tokens["refresh_token"][:-3] + "AAA"}):
+        async with stack.client.post(f"{stack.url}/oauth/token", data=data, headers=party) as answer:
+            told = await answer.json()
+            said.append(str(told) if answer.status >= 400 else "")
+            secrets += [told[name] for name in ("access_token", "refresh_token") if name in told]
+    secrets += [code, PARTY_SECRET, *tokens["id_token"].split(".")[1:], tokens["access_token"], tokens["refresh_token"]]
+    session = await stack.session(token)
+    async with stack.call("POST", "/ticket", bearer=session["session_token"], json={}) as answer:
+        ticket = (await answer.json())["ticket"]
+    protocols = ("gateway.v1", f"ticket.{ticket}")
+    async with connected(stack.client, stack.base, DEPLOYMENT, PAGE, protocols=protocols) as guest:
+        await guest.configure()
+        await guest.say(TEXT)
+    secrets += [session["session_token"], ticket]
+
+
+def keys_on_disk(directory: Path) -> Iterator[str]:
+    """What the gateway made for itself: signing keys as they are written, random keys in hexadecimal and base64."""
+    for path in sorted(directory.rglob("keys/**/*")) + sorted(directory.rglob("*.pem")):
+        if path.is_file():
+            data = path.read_bytes()
+            text = data.decode("ascii", "ignore")
+            yield from (line for line in text.splitlines() if len(line) >= PIECE and not line.startswith("-----"))
+            if len(data) == RANDOM_KEY_BYTES:
+                yield data.hex()
+                yield base64.b64encode(data).decode()
+
+
 async def admin_pages(stack: Stack) -> dict[str, str]:
     """What operators see."""
     found = {}
@@ -169,14 +212,22 @@ async def test_nothing_that_is_secret_or_personal_is_shown_anywhere(
     monkeypatch.setattr(gateway_module, "make_spans", kept_spans)
     secrets = [*WORDS.values(), BACKEND_KEY, VISITOR_SECRET, str(FLAGS["tracing.debug_key"]), str(FLAGS["admin.token"])]
     with talkative_log() as stream:
-        async with whole_stack(tmp_path, {**FLAGS, "log.level": "debug"}) as stack:
+        flags = {**FLAGS, "log.level": "debug", "sites.shop.visitors.genesys_login": True}
+        async with login_stack(tmp_path, flags) as stack:
             said = await provoke(stack, secrets)
             await chat(stack, said, secrets)
+            await sign_in(stack, said, secrets)
             await stack.records()
             places = await admin_pages(stack)
             secrets += [*stack.mock.world.access_tokens, *stack.mock.world.session_by_token]
             sent = [entry.raw_headers.get("Authorization", "") for entry in stack.mock.world.recorder.entries]
-            assert sum(value.count(".") == 2 for value in sent) == 1, "the guest's own JWT at Genesys is among them"
+            assert any(value.count(".") == 2 for value in sent), "the guest's own JWT at Genesys is among them"
+            codes = [e for e in stack.mock.world.recorder.entries if e.path.endswith("oauthcodegrantjwtexchange")]
+            assert [e.status for e in codes] == [200], "and Genesys redeemed a code of ours"
+            secrets.append(json.loads(codes[0].raw_body)["oauth"]["code"])
+            own = list(keys_on_disk(tmp_path))
+            assert len(own) > 20, "guest key, signing keys, keys of pseudonyms and references"
+            secrets += own
             secrets += [value.partition(" ")[2] for value in sent if value]
             secrets += [one.value for client in stack.mock.world.clients.values() for one in client.secrets]
         places |= {"log": stream.getvalue(), "answers": "\n".join(said)}
