@@ -17,7 +17,7 @@ from gateway.policy.handles import HandleKind
 from gateway.policy.origins import OriginRules, check_origin
 from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
-from gateway.policy.routes import Route, RouteTable, check_query
+from gateway.policy.routes import Route, RouteMatch, RouteTable, check_query
 
 
 class OwnerUnknown(Refusal):
@@ -78,7 +78,7 @@ class SiteRules:
     traceparent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """A request as it came: `origin` is the raw header, `segments` the path after the site's prefix."""
 
@@ -90,6 +90,9 @@ class Facts:
     body_bytes: int = 0
     owners: KnownOwners = _NO_OWNERS
     """Whose conversations are, as far as is known now."""
+    match: RouteMatch | None = None
+    """What the site's table was found to say of method and segments; another table's word, or another path's, is not
+    believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Permit:
     org: str
     route: Route
     parameters: Mapping[str, str]
+    upstream_path: str
     query: str
     caller: Guest | Backend
     origin: str | None
@@ -110,11 +114,6 @@ class Permit:
     def __post_init__(self, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("a permit is made by decide() only")
-
-    @property
-    def upstream_path(self) -> str:
-        """The path at Genesys, parameters set; what stands there was checked by type."""
-        return self.route.upstream.fill(self.parameters)
 
     @property
     def upstream_target(self) -> str:
@@ -149,17 +148,23 @@ def decide(facts: Facts, rules: SiteRules, now: float) -> Permit:
     origin = _checked_origin(facts, rules)
     if isinstance(facts.caller, Guest):
         _check_session(facts.caller, rules, now)
-    route, parameters = rules.routes.match(facts.method, facts.segments)
+    match = facts.match
+    if match is None or not match.is_of(rules.routes, facts.method, facts.segments):
+        match = rules.routes.find(facts.method, facts.segments)
+    route = match.route
     caller = _checked_caller(facts.caller, route, rules)
-    check_query(route, facts.target)
-    _check_owner(caller, route, parameters, rules, facts.owners)
+    if facts.target.parameters:
+        check_query(route, facts.target)
+    if route.owner is not None:
+        _check_owner(caller, match.parameters[route.owner], rules, facts.owners)
     if facts.body_bytes > route.max_body_bytes:
         raise Refusal(errors.BODY_TOO_LARGE, f"{facts.body_bytes} bytes, of {route.max_body_bytes} at most")
     return Permit(
         site=rules.name,
         org=rules.org,
         route=route,
-        parameters=parameters,
+        parameters=match.parameters,
+        upstream_path=match.upstream_path,
         query=facts.target.query,
         caller=caller,
         origin=origin,
@@ -221,16 +226,11 @@ def _checked_caller(caller: Caller, route: Route, rules: SiteRules) -> Guest | B
     return caller
 
 
-def _check_owner(
-    caller: Guest | Backend, route: Route, parameters: Mapping[str, str], rules: SiteRules, owners: KnownOwners
-) -> None:
+def _check_owner(caller: Guest | Backend, conversation: str, rules: SiteRules, owners: KnownOwners) -> None:
     """A guest reaches its own conversations only, a backend those of the site that it calls for.
 
     Foreign and unknown answer alike.
     """
-    if route.owner is None:
-        return
-    conversation = parameters[route.owner]
     if isinstance(caller, Guest) and conversation in caller.conversations:
         return
     owner = owners.owner(rules.org, conversation)

@@ -131,6 +131,23 @@ class _Node:
     routes: dict[str, Route] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """What a table says of one method and path: it hangs on these alone, so that whoever likes may remember it."""
+
+    table: RouteTable = field(repr=False)
+    method: str
+    segments: tuple[str, ...]
+    route: Route
+    parameters: Mapping[str, str]
+    upstream_path: str
+    """The path at Genesys, parameters set; what stands there was checked by type."""
+
+    def is_of(self, table: RouteTable, method: str, segments: tuple[str, ...]) -> bool:
+        """Is it this table's word on this method and path?"""
+        return self.table is table and self.method == method and self.segments == segments
+
+
 class RouteTable:
     """The routes of one site. Raises ValueError when two routes could claim one request.
 
@@ -154,6 +171,11 @@ class RouteTable:
         """Add one more, while the table is being built. Raises ValueError; the table is then as it was."""
         _enter(self._root, route)
         self._routes.append(route)
+
+    def find(self, method: str, segments: tuple[str, ...]) -> RouteMatch:
+        """The route of a request and all that its method and path say. Raises Refusal as `match`."""
+        route, parameters = self.match(method, segments)
+        return RouteMatch(self, method, segments, route, parameters, route.upstream.fill(parameters))
 
     def match(self, method: str, segments: tuple[str, ...]) -> tuple[Route, dict[str, str]]:
         """The route of a request and its path parameters.
@@ -258,8 +280,6 @@ def _leads_anywhere(node: _Node, segments: tuple[str, ...], at: int) -> bool:
 
 def check_query(route: Route, target: Target) -> None:
     """Admit a query whose names are all listed and stand once. Raises Refusal(ROUTE_QUERY) naming the first fault."""
-    if not target.parameters:
-        return
     seen: set[str] = set()
     for name, _ in target.parameters:
         if name not in route.query:

@@ -55,27 +55,31 @@ class LocalCounts:
     def charge(self, asks: Sequence[tuple[str, Limit]], now: float) -> tuple[int, float]:
         """Charge one of each, or none: how many more of the last would pass, and 0.0 seconds to wait.
 
-        Refused: the index of the limit that refuses, and the seconds until it would not. The same arithmetic as
-        `take`, written for the data path, where every request asks for three.
+        Refused: the index of the limit that refuses, and the seconds until it would not. At least one is asked. The
+        same arithmetic as `take`, written for the data path, where every request asks for three.
         """
+        entries = self._counts.entries  # a state that has expired there is one at rest: it counts as none
         charged: list[tuple[str, _Count, float]] = []
-        after, tolerance_s, interval_s, burst = now, 0.0, 1.0, 0
-        for index, (key, limit) in enumerate(asks):
-            count = self._counts.get(key, now) or _Count()
-            interval_s, tolerance_s, burst = limit.interval_s, limit.tolerance_s, limit.burst
+        after = latest = now
+        for key, limit in asks:
+            entry = entries.get(key)
+            count = _Count() if entry is None else entry[1]
             state = count.state
+            latest = now + limit.tolerance_s
             if state < now:
                 state = now
-            elif state > now + tolerance_s:  # the clock was set back, or the limit made smaller
-                state = count.state = now + tolerance_s
-            after = state + interval_s
-            wait_s = after - tolerance_s - now
-            if wait_s > SLACK_S:
-                return index, wait_s
+            elif state > latest:  # the clock was set back, or the limit made smaller
+                state = count.state = latest
+            after = state + limit.interval_s
+            if after - latest > SLACK_S:
+                return len(charged), after - latest
             charged.append((key, count, after))
         for key, count, state in charged:
-            self._keep(key, count, state, now)
-        return min(burst, max(0, int((tolerance_s - (after - now) + SLACK_S) / interval_s))), 0.0
+            count.state = state
+            if state > count.kept_until:
+                self._keep(key, count, state, now)
+        last = asks[-1][1]
+        return min(last.burst, max(0, int((latest - after + SLACK_S) / last.interval_s))), 0.0
 
     def _keep(self, key: str, count: _Count, state: float, now: float) -> None:
         """Set a state; the map is told only when it would forget too early."""

@@ -22,24 +22,25 @@ class ExpiryMap(Generic[K, V]):
     `evict`: when full, drop what would expire first (a cache); without it `put` answers False (a store).
     """
 
-    __slots__ = ("_buckets", "_entries", "_evict", "_heap", "max_entries")
+    __slots__ = ("_buckets", "_evict", "_heap", "entries", "max_entries")
 
     def __init__(self, max_entries: int, *, evict: bool) -> None:
         self.max_entries = max_entries
         self._evict = evict
-        self._entries: dict[K, tuple[float, V]] = {}
+        self.entries: dict[K, tuple[float, V]] = {}
+        """By key: when the entry expires, and its value. Others may look here, also at what has expired; only look."""
         self._buckets: dict[int, set[K]] = {}
         self._heap: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[K]:
-        return iter(tuple(self._entries))
+        return iter(tuple(self.entries))
 
     def get(self, key: K, now: float) -> V | None:
         """The value, or None when there is none or its time has passed."""
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         if entry is None:
             return None
         if entry[0] <= now:
@@ -49,18 +50,18 @@ class ExpiryMap(Generic[K, V]):
 
     def expires_at(self, key: K) -> float | None:
         """When the entry expires, whether or not that is past; None when there is none."""
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         return None if entry is None else entry[0]
 
     def put(self, key: K, value: V, expires_at: float, now: float) -> bool:
         """Set an entry. False: full of living entries, and this map does not evict."""
         self.sweep(now, _SWEEP_PER_WRITE)
-        old = self._entries.get(key)
+        old = self.entries.get(key)
         if old is not None:
             self._unlink(key, old[0])
-        elif len(self._entries) >= self.max_entries and not self._make_room(now):
+        elif len(self.entries) >= self.max_entries and not self._make_room(now):
             return False
-        self._entries[key] = (expires_at, value)
+        self.entries[key] = (expires_at, value)
         bucket = int(expires_at)
         keys = self._buckets.get(bucket)
         if keys is None:
@@ -72,7 +73,7 @@ class ExpiryMap(Generic[K, V]):
 
     def pop(self, key: K) -> V | None:
         """Remove an entry and return its value, whether or not its time has passed."""
-        entry = self._entries.pop(key, None)
+        entry = self.entries.pop(key, None)
         if entry is None:
             return None
         self._unlink(key, entry[0])
@@ -80,7 +81,7 @@ class ExpiryMap(Generic[K, V]):
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries.clear()
+        self.entries.clear()
         self._buckets.clear()
         self._heap.clear()
 
@@ -107,7 +108,7 @@ class ExpiryMap(Generic[K, V]):
         keys = self._buckets[bucket]
         dropped = 0
         if keys:
-            del self._entries[keys.pop()]
+            del self.entries[keys.pop()]
             dropped = 1
         if not keys:
             heapq.heappop(self._heap)

@@ -40,13 +40,16 @@ class ConnectionLimits:
 
     header_timeout_s: float = 10.0
     keepalive_s: float = 75.0
+    unread_s: float = 30.0
+    """How long a caller may take to read what waits for it in our memory: 64 KiB at most, and what was left at the end.
+    """
     connections: int = 20_000
 
 
 class GatewayConnection(ShortWay):
     """A connection that must finish each header in time, and never sees the parser's own words."""
 
-    __slots__ = ("_header_since", "_limits", "_malformed")
+    __slots__ = ("_header_since", "_limits", "_malformed", "_stuck_since", "_wire")
 
     def __init__(self, manager: GatewayServer, front: Front, limits: ConnectionLimits, malformed: Malformed) -> None:
         super().__init__(
@@ -65,10 +68,13 @@ class GatewayConnection(ShortWay):
         self._limits = limits
         self._malformed = malformed
         self._header_since: float | None = None
+        self._stuck_since: float | None = None
+        self._wire: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock for the first header; refuse the connection above the cap."""
         super().connection_made(transport)
+        self._wire = self.transport
         self._header_since = self._loop.time()
         manager = self._manager
         if manager is not None and len(manager.connections) > self._limits.connections:
@@ -83,11 +89,37 @@ class GatewayConnection(ShortWay):
         elif self._header_since is None and not self._request_in_progress and not self._upgraded:
             self._header_since = self._loop.time()
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The end."""
+        self._wire = None
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The caller does not read as fast as we write; start its clock."""
+        super().pause_writing()
+        self._stuck_since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        """It has read what had piled up."""
+        super().resume_writing()
+        self._stuck_since = None
+
     def sweep(self, now: float) -> None:
-        """Close when a header was begun, or the first one awaited, for longer than allowed."""
+        """Close when a header was begun, or the first one awaited, for longer than allowed; cut who does not read.
+
+        A caller that reads nothing would otherwise hold a place among the requests under way, and a connection that
+        is closed while something is still to be read would never go.
+        """
         since = self._header_since
         if since is not None and now - since > self._limits.header_timeout_s and not self._request_in_progress:
             self.force_close()
+        wire = self._wire
+        if wire is None:
+            return
+        if self._stuck_since is None and wire.is_closing():
+            self._stuck_since = now
+        if self._stuck_since is not None and now - self._stuck_since > self._limits.unread_s:
+            wire.abort()
 
     def end(self) -> None:
         """Close at once when nothing is under way, else after the answer that is."""

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, cast
 
 import orjson
@@ -22,6 +23,7 @@ from gateway.policy.decision import Caller, Facts, Nobody, SiteRules
 from gateway.policy.limits import Limit, ratelimit_headers
 from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
+from gateway.policy.routes import RouteMatch
 from gateway.web.head import Head
 from gateway.web.places import Place
 from gateway.web.problems import SERVER
@@ -59,6 +61,8 @@ class Exchange:
     cors: Mapping[str, str]
     whole: bytes | None = field(default=None, repr=False)
     """The body of a call that took the short way."""
+    match: RouteMatch | None = None
+    """What its site's routes say of such a call."""
     target: Target = _NOWHERE.target
     segments: tuple[str, ...] = ()
     surface: Surface = UNMATCHED
@@ -110,9 +114,21 @@ class Exchange:
         key, limit, remaining, wait_s = self.allowance
         return ratelimit_headers(key[: key.index(":")], limit, remaining, wait_s)
 
+    @property
+    def limit_lines(self) -> bytes:
+        """The same as header lines."""
+        if self.allowance is None:
+            return b""
+        key, limit, remaining, wait_s = self.allowance
+        if wait_s:
+            return "".join([f"{name}: {value}\r\n" for name, value in self.limit_headers]).encode("ascii")
+        return b"%b%d\r\n" % (_limit_lines(key[: key.index(":")], limit.quota), remaining)
+
     def facts(self, body_bytes: int = 0, owners: KnownOwners = NO_OWNERS) -> Facts:
         """What `decide()` asks about."""
-        return Facts(self.method, self.target, self.segments, self.head.origin, self.caller, body_bytes, owners)
+        return Facts(
+            self.method, self.target, self.segments, self.head.origin, self.caller, body_bytes, owners, self.match
+        )
 
     @property
     def has_unread_body(self) -> bool:
@@ -216,6 +232,12 @@ class Exchange:
     ) -> web.Response:
         """A JSON answer of the gateway's own."""
         return self.answer(status, orjson.dumps(value), JSON, headers)
+
+
+@lru_cache(maxsize=256)
+def _limit_lines(name: str, quota: str) -> bytes:
+    """The lines of `ratelimit_headers` for a request that passed, up to how many more would."""
+    return f'RateLimit-Policy: "{name}";{quota}\r\nRateLimit: "{name}";r='.encode("ascii")
 
 
 def parse_object(data: bytes) -> dict[str, object]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from gateway.errors import Refusal
+from gateway.policy.routes import RouteMatch
 from gateway.web.framing import cut, read_head
 from gateway.web.head import Head, Headers
 from gateway.web.places import Place, Places
@@ -32,6 +34,8 @@ class KnownCall:
     place: Place
     head: Head = field(repr=False)
     cors: Mapping[str, str]
+    match: RouteMatch | None
+    """What the site's routes say of it; None when they refuse it, which the decision then says once more."""
 
 
 class FastLane:
@@ -80,7 +84,17 @@ class FastLane:
         place, refusal = self._places.find(read.target, known.host)
         if refusal is not None or place.label != SERVICE:
             return None
-        return KnownCall(read.method, read.target, place, known, self._places.cors(place, known.origin))
+        cors = self._places.cors(place, known.origin)
+        return KnownCall(read.method, read.target, place, known, cors, _match(place, read.method))
+
+
+def _match(place: Place, method: str) -> RouteMatch | None:
+    if place.site is None:
+        return None
+    try:
+        return place.site.routes.find(method, place.segments)
+    except Refusal:
+        return None
 
 
 def _headers_again(head: bytes) -> Headers:

@@ -110,7 +110,7 @@ class Front:
     ) -> tuple[Exchange, Awaitable[web.StreamResponse]]:
         """Answer one call that took the short way, whatever happens. `asked` makes aiohttp's request of it."""
         exchange = self._exchange(asked, call.method, call.target, call.head, peer)
-        exchange.whole = body
+        exchange.whole, exchange.match = body, call.match
         return exchange, self._answer(exchange, call)
 
     def _exchange(self, asked: Asked, method: str, raw_target: str, head: Head, peer: str) -> Exchange:
@@ -137,7 +137,9 @@ class Front:
             else:
                 answer = self._placed(exchange)
             if answer is None:
-                self._check_room(exchange)
+                if self._under_way > self._rules.concurrent_requests:
+                    raise Refusal(errors.OVERLOADED, retry_after_s=RETRY_WHEN_BUSY_S)
+                self._admit(exchange)
                 in_flight = self._in_flight[exchange.surface.name]
                 in_flight.value += 1.0
                 try:
@@ -188,12 +190,6 @@ class Front:
         if exchange.method not in surface.methods:
             raise Refusal(errors.METHOD_NOT_ALLOWED, ", ".join(surface.methods))
         return None
-
-    def _check_room(self, exchange: Exchange) -> None:
-        """What every request is asked last, before it is served. Raises Refusal: OVERLOADED, RATE_LIMITED."""
-        if self._under_way > self._rules.concurrent_requests:
-            raise Refusal(errors.OVERLOADED, retry_after_s=RETRY_WHEN_BUSY_S)
-        self._admit(exchange)
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> web.StreamResponse:
         trail = exchange.trail

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from aiohttp import web
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
+from gateway.observe.audit.records import Record
 from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Trace, Tracing
@@ -100,7 +101,9 @@ class RestProxy:
             self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
         if answer.body is not None:
             response = self._whole(exchange, answer, answer.body)
-            await self._carried(exchange, answer.status, len(body), len(answer.body))
+            waiting = self._carried(trail, answer.status, len(body), len(answer.body))
+            if waiting is not None:
+                await self._gate.used(waiting)
             return response
         return await self._streamed(exchange, answer, len(body))
 
@@ -137,11 +140,14 @@ class RestProxy:
 
     @staticmethod
     def _whole(exchange: Exchange, answer: RelayAnswer, body: bytes) -> WholeAnswer:
-        fields = [("X-Request-Id", exchange.trail.request_id), *exchange.limit_headers]
-        lines = answer.lines + cors_lines(exchange.cors.get(ALLOW_ORIGIN)) + OURS
-        if not answer.has_cache_control:
-            lines += NOT_KEPT
-        return WholeAnswer(answer.status, fields, lines, body)
+        # A request id is ours, or was held to its pattern (clients.py); the other lines are made of constants.
+        lines = b"%bX-Request-Id: %b\r\n%b%b" % (
+            answer.lines,
+            exchange.trail.request_id.encode("ascii"),
+            exchange.limit_lines,
+            _own_lines(exchange.cors.get(ALLOW_ORIGIN), answer.has_cache_control),
+        )
+        return WholeAnswer(answer.status, (), lines, body)
 
     async def _streamed(self, exchange: Exchange, answer: RelayAnswer, request_bytes: int) -> web.StreamResponse:
         """Pass a large body on piece by piece; when it breaks off, the caller's connection is cut, not ended."""
@@ -164,7 +170,9 @@ class RestProxy:
             raise Refusal(errors.CLIENT_GONE) from exc
         finally:
             answer.abort()
-            await self._carried(exchange, answer.status, request_bytes, sent)
+            waiting = self._carried(exchange.trail, answer.status, request_bytes, sent)
+            if waiting is not None:
+                await self._gate.used(waiting)
         return response
 
     @staticmethod
@@ -181,13 +189,17 @@ class RestProxy:
         for name, value in exchange.limit_headers:
             out[name] = value
 
-    async def _carried(self, exchange: Exchange, status: int, request_bytes: int, response_bytes: int) -> None:
-        trail = exchange.trail
+    def _carried(self, trail: Trail, status: int, request_bytes: int, response_bytes: int) -> Record | None:
+        """Count and record the call; a record that found no room comes back, to be waited with."""
         duration_s = time.monotonic() - trail.started
         self._overhead.observe(max(duration_s - trail.upstream_s, 0.0))
-        await self._gate.carried(
-            trail, status=status, request_bytes=request_bytes, response_bytes=response_bytes, duration_s=duration_s
-        )
+        return self._gate.carry(trail, status, request_bytes, response_bytes, duration_s)
+
+
+@lru_cache(maxsize=1024)
+def _own_lines(allowed_origin: str | None, has_cache_control: bool) -> bytes:
+    """The lines that an answer of Genesys gets of us, whatever it says."""
+    return cors_lines(allowed_origin) + (OURS if has_cache_control else OURS + NOT_KEPT)
 
 
 def _caller_key(caller: Caller) -> str:

@@ -7,6 +7,7 @@ Leaves the headers to those who make the answer. The rule: nothing but the lines
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -25,13 +26,15 @@ ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 class WholeAnswer(web.StreamResponse):
     """An answer of fields that vary, constant lines, and a body; framing, Date and Connection are added here."""
 
-    def __init__(self, status: int, fields: list[tuple[str, str]], lines: bytes, body: bytes = b"") -> None:
+    def __init__(self, status: int, fields: Sequence[tuple[str, str]], lines: bytes, body: bytes = b"") -> None:
         """`lines`: what was judged before, each ended by CRLF. Raises ValueError when a field holds a line break."""
-        varying = "".join([f"{name}: {value}\r\n" for name, value in fields])
-        if varying.count("\n") != len(fields) or varying.count("\r") != len(fields):
-            raise ValueError("a header field holds a line break")
+        if fields:
+            varying = "".join([f"{name}: {value}\r\n" for name, value in fields])
+            if varying.count("\n") != len(fields) or varying.count("\r") != len(fields):
+                raise ValueError("a header field holds a line break")
+            lines = varying.encode("latin-1") + lines
         self._status = status
-        self._lines = varying.encode("latin-1") + lines
+        self._lines = lines
         self._whole = body
         self._keep_alive: bool | None = None
         self._is_sent = False

@@ -28,7 +28,7 @@ from gateway.policy.handles import HandleKind
 from gateway.policy.origins import OriginRules, parse_pattern
 from gateway.policy.ownership import NOBODYS, ConversationOwner
 from gateway.policy.paths import parse_target
-from gateway.policy.routes import HISTORY, CallerKind, Route, RouteTable, parse_template
+from gateway.policy.routes import HISTORY, CallerKind, Route, RouteMatch, RouteTable, parse_template
 
 NOW = 1_790_000_000.0
 MINE = "0b5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -117,6 +117,27 @@ def test_an_allowed_call_gets_its_permit(asked: Facts, name: str, upstream: str)
     assert (permit.site, permit.org, permit.caller, permit.origin) == ("shop", "acme", asked.caller, asked.origin)
 
 
+def test_what_the_sites_table_was_found_to_say_is_believed() -> None:
+    asked = facts("GET", READ, GUEST)
+    asked.match = replace(RULES.routes.find("GET", asked.segments), upstream_path="/told")
+    assert decide(asked, RULES, NOW).upstream_target == "/told"
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        RouteTable(ROUTES).find("GET", parse_target(READ).segments),
+        RULES.routes.find("POST", parse_target(CLOSE).segments),
+        RULES.routes.find("GET", parse_target(READ.replace(MINE, YOURS)).segments),
+        replace(RULES.routes.find("POST", parse_target(CLOSE).segments), segments=parse_target(READ).segments),
+    ],
+)
+def test_another_tables_word_or_one_about_another_call_is_not_believed(match: RouteMatch) -> None:
+    asked = facts("GET", READ, GUEST)
+    asked.match = replace(match, upstream_path="/told")
+    assert decide(asked, RULES, NOW).upstream_target == READ
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
@@ -186,7 +207,7 @@ def test_the_origin_sent_to_genesys_is_the_pages_or_the_configured_one() -> None
 @pytest.mark.parametrize("seal", [None, object(), "seal"])
 def test_a_permit_cannot_be_made_by_hand(seal: object) -> None:
     with pytest.raises(TypeError, match=r"decide\(\) only"):
-        Permit("shop", "acme", HISTORY, {}, "", GUEST, ORIGIN, ORIGIN, seal=seal)
+        Permit("shop", "acme", HISTORY, {}, "/", "", GUEST, ORIGIN, ORIGIN, seal=seal)
     with pytest.raises(TypeError, match=r"decide_socket\(\) only"):
         SocketPermit("shop", "acme", DEPLOYMENT, GUEST, ORIGIN, ORIGIN, seal=seal)
 

@@ -107,6 +107,15 @@ def test_a_wrong_method_names_the_right_ones() -> None:
     assert caught.value.detail == "DELETE, GET"
 
 
+def test_a_match_holds_all_that_method_and_path_say() -> None:
+    path = segments(f"/api/v2/conversations/{ID}")
+    found = TABLE.find("GET", path)
+    assert (found.route, found.parameters) == TABLE.match("GET", path)
+    assert found.upstream_path == found.route.upstream.fill(found.parameters)
+    with pytest.raises(Refusal):
+        TABLE.find("PUT", path)
+
+
 def test_the_methods_of_a_path_are_known_to_preflights() -> None:
     assert TABLE.methods_at(segments(f"/api/v2/conversations/{ID}")) == ("DELETE", "GET")
     assert TABLE.methods_at(segments("/api/v2/nothing")) == ()

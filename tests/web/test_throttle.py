@@ -96,6 +96,9 @@ def test_what_is_left_is_told_and_who_must_wait_is_told_for_how_long() -> None:
     assert dict(first.limit_headers) == {"RateLimit-Policy": '"guest";q=2;w=60', "RateLimit": '"guest";r=1'}
     assert dict(second.limit_headers)["RateLimit"] == '"guest";r=0'
     assert dict(third.limit_headers)["RateLimit"] == '"guest";r=0;t=30'
+    for asked in (first, second, third):
+        assert asked.limit_lines.decode() == "".join(f"{name}: {value}\r\n" for name, value in asked.limit_headers)
+    assert call().limit_lines == b""
 
 
 def server_call(surface: str = "oauth_token") -> Exchange:
