@@ -284,3 +284,40 @@ async def test_a_caller_who_reads_nothing_holds_the_upstream_back(tmp_path: Path
                     await wire.turn()
         assert sent < whole / 2
         line.writer.transport.abort()
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_caller_who_reads_nothing_is_cut_in_the_end_and_gives_its_place_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    real, cut = loop.time, asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (JSON_LINE, 64 * MIB))
+        try:
+            while True:
+                await peer.send(PIECE * 8)
+        finally:
+            cut.set()
+
+    async with running_wire(tmp_path, {"routes.0.timeout_s": 0.5}, script) as wire:
+        front = wire.gateway.front
+        assert front is not None
+        line = await wire.open()
+        assert isinstance(line.writer.transport, asyncio.Transport)
+        line.writer.transport.pause_reading()
+        await line.say(wire.post(), way)
+        async with asyncio.timeout(60):
+            await cut.wait()  # at the route's time the upstream is let go; the caller still reads nothing
+            await wire.turn()
+        assert front.under_way == 1
+        monkeypatch.setattr(loop, "time", lambda: real() + 31.0)
+        async with asyncio.timeout(60):
+            while front.under_way:
+                await wire.turn()
+        line.writer.transport.resume_reading()
+        assert len(await line.rest()) < 64 * MIB
+        monkeypatch.undo()
+        wire.behind.script = Behind().script
+        assert (await wire.ask(wire.post(), way)).status == 200
