@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-from gateway.cli.main import COMMANDS
+from gateway.cli.main import COMMANDS, cli
 from gateway.errors import REASONS
 from gateway.web.surface import SURFACES, Surface
 
@@ -67,6 +68,26 @@ def test_the_readme_leads_to_every_document(document: Path) -> None:
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_readme_lists_every_command(command: str) -> None:
     assert f"`gateway {command}`" in README
+
+
+TEXTS = sorted([*DOCUMENTS, *(ROOT / "gateway").rglob("*.py"), *(ROOT / "deploy").rglob("*.py"), ROOT / "config.toml"])
+WORDS = re.compile(r"`gateway ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)")
+
+
+def named_commands() -> list[tuple[str, ...]]:
+    """Every command that a document, an answer or a remedy names in backticks, as its words."""
+    found = {tuple(said.split()) for path in TEXTS for said in WORDS.findall(path.read_text())}
+    return sorted(found - {("debug", "request")})  # the purpose that a signed debug request names
+
+
+@pytest.mark.parametrize("words", named_commands(), ids=" ".join)
+def test_every_command_that_somebody_is_sent_to_is_there(words: tuple[str, ...]) -> None:
+    assert words[0] in COMMANDS
+    command = cli.get_command(click.Context(cli), words[0])
+    for word in words[1:]:
+        if isinstance(command, click.Group):
+            assert word in command.commands, words
+            command = command.commands[word]
 
 
 def test_no_document_names_this_workplace() -> None:
