@@ -145,7 +145,7 @@ export class Client {
   /** End the chat for good; `connect` afterwards starts a new one. */
   async end() { await this.#finish("ended"); }
   /** Sign out, and leave nothing in the browser's storage until `connect` is called again. */
-  async forget() { await this.signOut(); this.#keep.close(); }
+  async forget() { await this.signOut(); this.#session.forget(); }
 
   async #finish(state) {
     this.#connection?.post("closeSession", { closeAllConnections: true });

@@ -99,7 +99,10 @@ function verbsOf({ login, state, debug }) {
     restyle,
     speak: () => debug("no effect", { name: "language: set in the deployment" }),
     again: () => {},
-    forget: () => lenient("Messenger.clear"),
+    forget: async () => {
+      await login?.forget();
+      await lenient("Messenger.clear");
+    },
   };
 }
 

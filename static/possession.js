@@ -7,6 +7,7 @@
 
 const KEY = { name: "ECDSA", namedCurve: "P-256" };
 const SIGN = { name: "ECDSA", hash: "SHA-256" };
+const DATABASE = "gateway";
 const STORE = "keys";
 
 const base64url = (bytes) =>
@@ -20,7 +21,7 @@ const answered = (request) => new Promise((done, failed) => {
 });
 
 async function keptPair(name) {
-  const opening = indexedDB.open("gateway", 1);
+  const opening = indexedDB.open(DATABASE, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
   const database = await answered(opening);
   try {
@@ -41,6 +42,12 @@ export class Possession {
   #pair = null;
 
   constructor(site) { this.#name = `possession.${site}`; }
+
+  /** Make another key next time, and keep none: the session that was bound to this one has ended. */
+  forget() {
+    this.#pair = null;
+    try { indexedDB.deleteDatabase(DATABASE); } catch { /* where nothing may be kept, nothing is */ }
+  }
 
   /** The DPoP header for one call. `handle` is the session_token that goes along, or undefined. */
   async proof(method, url, handle) {

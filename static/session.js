@@ -167,6 +167,12 @@ export class Session {
     if (bearer) await this.call("DELETE", "/session", { bearer });
   }
 
+  /** Leave nothing in the browser's storage, and nothing there from now on until the keep is opened again. */
+  forget() {
+    this.#keep.close();
+    this.#possession?.forget();
+  }
+
   async #open() {
     const verified = this.#keep.get("verified");
     // A handle that is over opens nobody's session but an anonymous one: whoever can be proved anew is, at once.

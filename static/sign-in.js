@@ -51,9 +51,8 @@ export function provideSignIn({ base, site, dpop, fail, genesys, command, debug 
   let plugin = null;
   let proof = null;
   const changed = (guest, due) => { if (due && guest?.verified) session.handle().catch(() => {}); };
-  const session = new Session({
-    base, keep: new Keep(site), changed, possession: dpop ? new Possession(site) : null,
-  });
+  const keep = new Keep(site);
+  const session = new Session({ base, keep, changed, possession: dpop ? new Possession(site) : null });
   const signedIn = () => session.guest?.verified === true;
 
   async function authCode() {
@@ -95,21 +94,29 @@ export function provideSignIn({ base, site, dpop, fail, genesys, command, debug 
   });
   keepFresh({ genesys, command, debug });
 
+  /** End it at Genesys, then here; a refresh that comes later finds nobody. */
+  async function signOut() {
+    proof = null;
+    await command("Auth.logout").catch(() => debug("no effect", { name: "Auth.logout" }));
+    await session.end().catch(told);
+  }
+
   return {
     /** Prove who the visitor is. `live`: an anonymous conversation goes on, and becomes this visitor's. */
     async signIn(given, live) {
       step("proof");
+      keep.open();
       await session.signIn(given);
       step("session");
       proof = given;
       const name = live ? "MessagingService.stepUpConversation" : "Auth.reAuthenticate";
       await command(name).catch((why) => debug("no effect", { name, why: String(why?.message ?? why) }));
     },
-    /** End it at Genesys, then here; a refresh that comes later finds nobody. */
-    async signOut() {
-      proof = null;
-      await command("Auth.logout").catch(() => debug("no effect", { name: "Auth.logout" }));
-      await session.end().catch(told);
+    signOut,
+    /** Sign out, and leave nothing in the browser's storage until the next sign-in. */
+    async forget() {
+      await signOut();
+      session.forget();
     },
   };
 }

@@ -1,6 +1,5 @@
 /*
- * The script that a page embeds. It puts `window.gateway` on the page at once (and Zendesk's old names, where the site
- * keeps them), takes calls from the first moment, and then starts the site's chat in mode "proxied" or "messenger".
+ * The script that a page embeds: `window.gateway` at once (and Zendesk's old names), then the chat of the site's mode.
  * Rules kept: a guest on somebody's page. Never throws into it, one global of its own, one console line per failure.
  */
 (function (settings) {
@@ -31,12 +30,21 @@
     console.debug("gateway:", step, detail === undefined ? "" : JSON.stringify(detail, hide));
   }
 
-  /** Tell the gateway, to be counted; it keeps nothing of it. */
+  /** To be counted at the gateway, and not kept. */
   function beacon(told) {
     try { if (base) navigator.sendBeacon(`${base}/beacon`, JSON.stringify(told)); } catch { /* a page may forbid it */ }
   }
 
-  /** Say once what went wrong, to the developer and to the gateway, and tell those who listen. */
+  /** All that any part of the chat keeps in the browser. */
+  function erase() {
+    try {
+      sessionStorage.removeItem(`gateway.${settings.site}`);
+      localStorage.removeItem("gateway.visitor");
+      indexedDB.deleteDatabase("gateway");
+    } catch { /* a page may forbid it */ }
+  }
+
+  /** Say once what went wrong, and tell those who listen. */
   function fail({ code, detail = "", status, requestId, kind = "failure" }) {
     emit("problem", { code, detail, status, requestId });
     if (reported.has(code)) return;
@@ -74,18 +82,17 @@
     signOut: () => run((on) => on.signOut()),
     setContext: (attributes) => run((on) => on.setContext(attributes)),
     on(event, fn) { (listeners[event] ??= new Set()).add(fn); return () => { listeners[event].delete(fn); }; },
-    /** For `data-consent="required"`: nothing is loaded or stored before `true`; `false` takes all away again. */
+    /** Nothing is loaded or stored before `true` where consent is required; `false` takes all away. */
     consent(given) {
       if (consented === given) return;
       consented = given;
       if (given) { start(); if (chat) api.show(); }
-      else if (chat) void run((on) => on.forget());
-      else quietly(() => sessionStorage.removeItem(`gateway.${settings.site}`));
+      else void Promise.resolve(chat && run((on) => on.forget())).then(erase);
     },
     push: (...calls) => { for (const [name, ...args] of calls) quietly(() => api[name]?.(...args)); },
   };
 
-  /** A function that hands its calls to the shim, now or later. `:on` gives back how to stop listening, as Zendesk's. */
+  /** A function that hands its calls to the shim, now or later. `:on` gives back how to stop listening. */
   const keep = (path) => (...args) => {
     if (old.take) return old.take(path, args);
     const call = { path, args };
@@ -95,7 +102,7 @@
     if (/open|toggle|activate|login|newC|send|say|init/.test(`${path} ${group} ${name}`)) start();
     return /:on$/.test(group) ? () => { call.stopped = true; call.stop?.(); } : undefined;
   };
-  /** `livechat.window.show` and all other methods of that tree, by any name that a page may call. */
+  /** `livechat.window.show` and all of that tree, by any name that a page may call. */
   const tree = (path) => new Proxy(keep(path), {
     get: (fn, key) => (key in fn || key === "then" || key.description ? fn[key] : (fn[key] = tree(`${path}.${key}`))),
   });
@@ -121,7 +128,7 @@
   function start() {
     if (!consented || starting) return;
     starting = boot().then((driver) => {
-      if (!driver) { starting = null; return; } // consent was withdrawn meanwhile
+      if (!driver) { starting = null; erase(); return; } // consent was withdrawn meanwhile
       chat = driver;
       emit("ready");
       for (const { go } of waiting.splice(0)) go();

@@ -158,14 +158,14 @@ class StandIn:
         return waiting.pop(0).answer() if waiting else None
 
     def _guest_of(self, request: web.Request) -> Guest | None:
-        return self.sessions.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        return self.sessions.get(_handle(request))
 
     async def session(self, request: web.Request) -> web.Response:
         """POST and DELETE /sites/shop/session."""
         name = "end" if request.method == "DELETE" else "session"
         if refused := await self._enter(request, name):
             return refused
-        handle = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        handle = _handle(request)
         guest = self.sessions.get(handle)  # an old handle stays good: the answer with the new one may get lost
         if request.method == "DELETE":
             self.sessions = {each: owner for each, owner in self.sessions.items() if owner is not guest}
@@ -351,7 +351,7 @@ class StandIn:
             answer = web.Response() if request.method == "OPTIONS" else await handler(request)
             if self.cors and not answer.prepared:
                 answer.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "*")
-                answer.headers["Access-Control-Allow-Headers"] = "authorization, content-type, x-amz-tagging"
+                answer.headers["Access-Control-Allow-Headers"] = "authorization, content-type, dpop, x-amz-tagging"
                 answer.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
                 answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
             return answer
@@ -377,6 +377,11 @@ class StandIn:
             ]
         )
         return app
+
+
+def _handle(request: web.Request) -> str:
+    """The credential of the call, whichever of the two schemes brings it."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("DPoP ")
 
 
 @asynccontextmanager

@@ -175,6 +175,17 @@ async def test_signing_out_ends_the_session_at_the_gateway(visit: Visit) -> None
     assert len(visit.gateway.asked("end")) == 1
 
 
+async def test_consent_withdrawn_ends_the_session_and_leaves_no_handle_behind(visit: Visit) -> None:
+    await start(visit)
+    await visit.run("await window.gateway.signIn('ada.jwt');")
+    assert await visit.run("return sessionStorage.length;") == 1
+    await visit.run("window.gateway.consent(false);")
+    await visit.page.wait_for_function("seen.commands.some(([name]) => name === 'Messenger.clear')")
+    assert await visit.run("return sessionStorage.length;") == 0
+    assert len(visit.gateway.asked("end")) == 1
+    assert await visit.run(ASK_CODE) == ["rejected", "visitor.not_signed_in"]
+
+
 async def test_debug_tells_region_and_each_step_of_the_login_and_no_token(visit: Visit) -> None:
     visit.site.tag = "data-debug"
     await start(visit)

@@ -24,6 +24,7 @@ async def test_refused_cookies_take_the_chat_away_and_allowed_ones_bring_it_back
     await visit.run(COOKIES[call].format("false"))
     if mode == "messenger":
         await visit.page.wait_for_function("seen.commands.some(([name]) => name === 'Messenger.clear')")
+        assert await visit.run("return sessionStorage.length;") == 0
         return  # Genesys shuts its Messenger down until the page is loaded again
     await visit.page.wait_for_function("look().hidden && sessionStorage.length === 0")
     await visit.run(COOKIES[call].format("true"))

@@ -214,6 +214,32 @@ async def test_without_consent_nothing_is_loaded_or_stored_and_refusing_takes_it
     assert await visit.run("return sessionStorage.length;") == 0
 
 
+KEPT = (  # what an earlier visit may have left, beside what is not ours
+    "try { localStorage['gateway.visitor'] = 'v'; localStorage.theirs = 'stays'; sessionStorage['gateway.shop'] = '{}';"
+    " indexedDB.open('gateway', 1).onupgradeneeded = ({ target }) => target.result.createObjectStore('keys'); }"
+    " catch { /* about:blank */ }"
+)
+STORED = (
+    "const databases = await indexedDB.databases(); return [...Object.keys(localStorage),"
+    " ...Object.keys(sessionStorage), ...databases.map(({ name }) => name)];"
+)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_consent_refused_leaves_nothing_of_ours_in_any_storage(visit: Visit, opened: bool) -> None:
+    visit.gateway.settings = {"dpop": opened}
+    if opened:
+        await visit.chat()
+        await visit.run("localStorage['gateway.visitor'] = 'v'; localStorage.theirs = 'stays';")
+        assert set(await visit.run(STORED)) == {"gateway.visitor", "theirs", "gateway.shop", "gateway"}
+    else:
+        visit.site.before = f"{KEPT} window.gateway = [['consent', false]];"
+        await visit.page.goto(visit.site.url)
+    await visit.run("window.gateway.consent(false);")
+    await visit.page.wait_for_function(f"(async () => {{ {STORED} }})().then((kept) => kept.join() === 'theirs')")
+    assert visit.console.ours == []
+
+
 async def test_consent_given_again_brings_the_chat_back(visit: Visit) -> None:
     await visit.chat()
     await visit.run("window.gateway.consent(false); window.gateway.consent(true);")
