@@ -65,7 +65,7 @@ SERVICE_ALERTS = (
             "breaker_open means that we already hold calls back; see GatewayUpstreamThrottled for 429.",
         ),
         do=(
-            "Network: proxy, firewall and DNS of the nodes; `gateway clients drift` tries login and API host from here.",
+            "Network: proxy, firewall and DNS of the nodes; `gateway clients drift` tries both hosts from here.",
             "Genesys: nothing to do here but to tell; the breaker closes by itself within seconds of recovery.",
         ),
         fires=Case(
