@@ -4,7 +4,7 @@
  */
 (function (settings) {
   "use strict";
-  const INSTANCE = Symbol.for("gateway.widget"); // survives `delete window.gateway`: never two chats, never two sockets
+  const INSTANCE = Symbol.for("gateway.widget"); // survives `delete window.gateway`: never two chats
   const tag = document.currentScript ?? document.querySelector('script[src*="/widget.js"]');
   const data = { ...tag?.dataset };
   const nonce = tag?.nonce;
@@ -100,7 +100,8 @@
     const [group, name, value] = args;
     if (name === "cookies") api.consent(!/^(false|none)$/.test(value));
     if (/open|toggle|activate|login|newC|send|say|init/.test(`${path} ${group} ${name}`)) start();
-    return /:on$/.test(group) ? () => { call.stopped = true; call.stop?.(); } : undefined;
+    if (/:on$/.test(group)) return () => { call.stopped = true; call.stop?.(); };
+    return { display: "hidden", "chat:isChatting": false }[name];
   };
   /** `livechat.window.show` and all of that tree, by any name that a page may call. */
   const tree = (path) => new Proxy(keep(path), {

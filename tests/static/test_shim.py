@@ -83,6 +83,17 @@ async def test_listening_gives_back_a_function_that_stops_it_from_the_first_mome
 
 
 @pytest.mark.parametrize("mode", MODES)
+async def test_the_getters_answer_from_the_first_moment(visit: Visit, mode: str) -> None:
+    names = ("display", "chat:isChatting", "chat:department", "chat:departments")
+    calls = ", ".join(f"zE('webWidget:get', '{name}')" for name in names)
+    await visit_with(
+        visit, mode, after=f"out.first = [{calls}].map(String); out.config = zE('messenger:get', 'config');"
+    )
+    assert await visit.run("return out.first;") == ["hidden", "false", "undefined", "undefined"]
+    assert await visit.run("return out.config === undefined;")
+
+
+@pytest.mark.parametrize("mode", MODES)
 async def test_a_refused_login_is_told_in_zendesks_words_with_the_gateways_reason(visit: Visit, mode: str) -> None:
     await visit_with(visit, mode)
     visit.gateway.refuse("session", 401, "visitor.expired", times=3)
