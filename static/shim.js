@@ -22,7 +22,7 @@ function read(path, args) {
   const [group, name, ...rest] = args;
   if (typeof group === "function") return [`${path} (function)`, [group]];
   if (group && typeof group === "object") return [`${path} {locale}`, [group]];
-  return [`${group} ${name}`, rest];
+  return [[group, name].filter((word) => word != null).join(" ") || `${path} ()`, rest];
 }
 
 /** What the page uses, told to the gateway once per page view and call, a few names in one beacon. */
