@@ -165,7 +165,8 @@ async def test_an_unknown_call_does_nothing_and_is_counted_by_its_name(visit: Vi
     await visit_with(visit, mode)
     kinds = await visit.run(
         "await window.ready; const stop = zE('messenger:on', 'madeUp', () => {}); zE('messenger', 'dance', 'a.secret');"
-        " $zopim.livechat.dance('x'); zE('dance'); zE(); $zopim(); return [typeof stop, typeof zE('webWidget:get', 'chat:mood')];"
+        " $zopim.livechat.dance('x'); zE('dance'); zE(); $zopim();"
+        " return [typeof stop, typeof zE('webWidget:get', 'chat:mood')];"
     )
     assert kinds == ["function", "undefined"]
     await visit.run("window.dispatchEvent(new Event('pagehide'));")
