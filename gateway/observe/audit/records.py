@@ -82,7 +82,7 @@ def cut_ip(address: str) -> str:
 
 def iso(at: float) -> str:
     """Return the moment as UTC with microseconds, as in `@timestamp`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.fromtimestamp(at, UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def subject(
