@@ -8,10 +8,34 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from tests.bench.latency import Line, request_bytes
+from tests.bench.latency import request_bytes
 from tests.bench.load import Ask
 
 CALLERS: Final = 16
+
+
+@dataclass(slots=True)
+class Line:
+    """One kept connection and its request."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    request: bytes
+    is_last: bool = False
+    """The answer said that the connection ends."""
+
+    async def ask(self) -> float:
+        """Ask once; milliseconds until the whole answer is there. Raises RuntimeError for another than a 200."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        self.writer.write(self.request)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.decode("latin-1"))
+        self.is_last = b"\r\nconnection: close\r\n" in head.lower()
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await self.reader.readexactly(int(length.split(b":")[1]))
+        return (clock() - began) * 1000
 
 
 @dataclass(slots=True)
