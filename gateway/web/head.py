@@ -34,6 +34,7 @@ class Head:
     __slots__ = (
         "_beliefs",
         "_credential",
+        "_headers",
         "_passed",
         "_read",
         "authorization",
@@ -47,12 +48,13 @@ class Head:
 
     def __init__(self, headers: Headers, read: Callable[[], Headers] | None = None) -> None:
         """`read`: gives `headers` again, where a head is kept for long and they are rarely asked for."""
-        self._read: Callable[[], Headers] = (lambda: headers) if read is None else read
+        self._headers = headers if read is None else None
+        self._read = read
         self.host = headers.get("Host")
         self.origin = headers.get("Origin")
         self.authorization = headers.get("Authorization")
         self.request_id = headers.get("X-Request-Id")
-        self.forwarded: tuple[str, ...] = tuple(headers.getall("X-Forwarded-For", ()))
+        self.forwarded = headers.getall("X-Forwarded-For", ())
         self.traceparent = headers.get("traceparent")
         self.debug = headers.get(DEBUG_HEADER)
         self._credential: Credential | None = None
@@ -62,6 +64,10 @@ class Head:
     @property
     def headers(self) -> Headers:
         """All fields, as they came."""
+        if self._headers is not None:
+            return self._headers
+        if self._read is None:
+            raise RuntimeError("a head has its fields, or reads them")
         return self._read()
 
     def credential(self) -> Credential | None:

@@ -20,7 +20,7 @@ from aiohttp.web_protocol import RequestHandler
 from yarl import URL
 
 from gateway.web.fast_lane import KnownCall
-from gateway.web.framing import whole_length
+from gateway.web.framing import HEAD_END, whole_length
 from gateway.web.front import Front
 from gateway.web.whole import WholeAnswer
 
@@ -74,13 +74,17 @@ class ShortWay(RequestHandler):
     def _hand_on(self, data: bytes) -> None:
         """Let aiohttp's parser have the bytes, and count where that leaves it."""
         owed, before = self._owed, self._request_count
-        length = whole_length(data) if owed == BETWEEN else owed
         super().data_received(data)
-        begun = 1 if owed == BETWEEN else 0
-        if length is None or length < len(data) or self._request_count != before + begun:
+        begun = self._request_count - before
+        if owed != BETWEEN:
+            self._owed = owed - len(data) if begun == 0 and len(data) <= owed else UNSURE
+        elif begun != 1 or self._upgraded:
             self._owed = UNSURE
+        elif self._messages and self._messages[-1][1] is EMPTY_PAYLOAD and data.find(HEAD_END) == len(data) - 4:
+            self._owed = BETWEEN  # nothing but a head, as aiohttp says too
         else:
-            self._owed = length - len(data)
+            length = whole_length(data)
+            self._owed = length - len(data) if length is not None and length >= len(data) else UNSURE
 
     def _keep(self, data: bytes) -> None:
         self._kept += data
