@@ -108,7 +108,7 @@ class QuotaWindow:
     def _divide(self, rules: QuotaRules, site: str) -> None:
         """Share the calls out among the active sites and this one; each call then only moves the counts."""
         self._rules, self._divided = rules, self.allowed
-        self._active = self._before | self._by_site.keys() | {site}
+        self._active = self._before.union(self._by_site, (site,))
         self._usable = self.allowed - math.ceil(self.allowed * rules.headroom)
         self._guests_most = math.floor(self._usable * rules.guests)
         self._share = self._usable // len(self._active)
