@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config.compile import Compiled
+from gateway.config.panel_model import Panel
 from gateway.config.site_model import Migration
 from gateway.errors import ConfigFault
 from gateway.policy.sites import PREFIX
@@ -39,13 +40,19 @@ def script_settings(compiled: Compiled, site_name: str, assets: Assets) -> Mappi
         "environment": hosts.environment,
         "scriptUrl": hosts.script_url,
         "payloads": {name: payloads[name] for name in loaded},
-        "locale": site.locale,
+        "locale": site.locale or None,
+        "theme": _theme(configured.panel),
+        "texts": dict(configured.panel.texts),
         "signIn": bool(site.issuers),
         "dpop": site.dpop,
         "debug": site.debug,
         "zendesk": zendesk.model_dump(include={"fields", "departments"}) if zendesk.calls else None,
         "migration": _split(migration) if runs_both else None,
     }
+
+
+def _theme(panel: Panel) -> Mapping[str, str]:
+    return {"scheme": panel.scheme} | {str(name): value for name, value in panel.theme.items()}
 
 
 def _split(migration: Migration) -> Mapping[str, object]:

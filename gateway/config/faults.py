@@ -5,6 +5,7 @@ Leaves layering to `load` and cross-checks to `checks`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
@@ -32,6 +33,12 @@ _WORDS: Final[Mapping[str, str]] = {
     "literal_error": "must be one of {expected}",
     "finite_number": "must be a finite number",
 }
+_PATTERN_WORDS: Final = {
+    "deployment_id": "must be a UUID: 8-4-4-4-12 hex digits",
+    "old_script": "must be an address: http:// or https://, without blanks, quotes and brackets",
+    "theme": "must be one value of CSS: at most 100 characters, without ; { } < > and backslash",
+}
+"""What a value must look like, by its key or that of its table; all other patterns are those of names."""
 _NAME_WORDS: Final = "is not a name: lower case letters, digits, - and _, at most 63, the first a letter or digit"
 
 
@@ -40,7 +47,7 @@ def described(error: pydantic.ValidationError, data: Mapping[str, Any]) -> list[
     found: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False, include_input=False):
         path, is_name = _path_in(data, detail["loc"])
-        message = _NAME_WORDS if is_name else _message(detail, path)
+        message = _name_words(detail, path) if is_name else _message(detail, path)
         messages = found.setdefault(shape.written(path), [])
         if message not in messages:
             messages.append(message)
@@ -77,8 +84,17 @@ def _message(detail: ErrorDetails, path: shape.Path) -> str:
     return f"{said}: {field.description.rstrip('.')}" if field is not None and field.description else said
 
 
+def _name_words(detail: ErrorDetails, path: shape.Path) -> str:
+    """What is wrong with a name in a table: it is misspelt, or it is none of those that the table knows."""
+    if detail["type"] != "literal_error":
+        return _NAME_WORDS
+    known = re.findall(r"'([^']+)'", detail.get("ctx", {}).get("expected", ""))
+    close = get_close_matches(str(path[-1]), known, n=1)
+    return f"unknown key; did you mean {close[0]}?" if close else f"unknown key; there are {', '.join(known)}"
+
+
 def _pattern_words(path: shape.Path) -> str:
-    return "must be a UUID: 8-4-4-4-12 hex digits" if path[-1] == "deployment_id" else _NAME_WORDS
+    return next((words for name, words in _PATTERN_WORDS.items() if name in path[-2:]), _NAME_WORDS)
 
 
 def _suggestion(path: shape.Path) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from gateway.config.panel_model import Panel
 from gateway.config.section import Name, SecretRef, Section
 
 
@@ -139,7 +140,7 @@ class Site(Section):
     actions: tuple[str, ...] | None = Field(
         None, description="Guest API actions admitted; absent: all of the documented list."
     )
-    locale: str = Field("en", description="Language of our chat client.")
+    locale: str = Field("", description="Language of our chat client; empty: the page's own.")
     debug: bool = Field(False, description="Passed to the Messenger; makes our script explain itself in the console.")
     traceparent: bool = Field(False, description="Let pages send traceparent: it is listed in answers to preflights.")
     visitors: Visitors = Field(default_factory=Visitors, description="Who is admitted.")
@@ -148,5 +149,6 @@ class Site(Section):
     audit_on_failure: Literal["refuse", "degrade"] = Field(
         "degrade", description="As [audit] on_failure, for this site; the stricter of the two counts."
     )
+    panel: Panel = Field(default_factory=Panel, description="Look and words of our own chat panel.")
     zendesk: Zendesk = Field(default_factory=Zendesk, description="Calls that pages still make to Zendesk's widgets.")
     migration: Migration = Field(default_factory=Migration, description="Who still gets Zendesk's widget.")

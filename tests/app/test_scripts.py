@@ -31,6 +31,19 @@ def test_without_a_public_url_the_script_finds_its_base_itself() -> None:
     assert told["base"] == ""
 
 
+def test_a_site_sets_the_look_and_the_words_of_its_panel_and_may_leave_the_language_to_the_page() -> None:
+    told = script_settings(compiled({}), "shop", ASSETS)
+    assert (told["locale"], told["theme"], told["texts"]) == ("en", {"scheme": "light"}, {})
+    flags = {"scheme": "dark", "theme": {"accent": "#0a7"}, "texts": {"title": "Ask us"}}
+    changed = {"sites.shop.locale": "", **{f"sites.shop.panel.{name}": value for name, value in flags.items()}}
+    told = script_settings(compiled(changed), "shop", ASSETS)
+    assert (told["locale"], told["theme"], told["texts"]) == (
+        None,
+        {"scheme": "dark", "accent": "#0a7"},
+        {"title": "Ask us"},
+    )
+
+
 def test_every_site_has_a_script() -> None:
     assets = Assets(static_dir())
     render_scripts(compiled({}), assets)
@@ -87,6 +100,7 @@ def test_no_configuration_puts_a_secret_or_harm_into_the_script(secrets: list[st
         "backends.servicenow.key": backend * 2,
         "oidc.clients.genesys.secret": party * 2,
         "sites.shop.locale": word,
+        "sites.shop.panel.texts": {"title": word},
         "sites.shop.zendesk.fields": {word: "order"},
         "sites.shop.zendesk.departments": {"Sales": word},
         "sites.shop.context.attributes": {"internal": "only-the-gateway-says-this"},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.journeys.stage import Stage
+from tests.journeys.stage import Stage, staged
 from tests.journeys.window import window_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
@@ -64,6 +66,26 @@ async def test_a_reload_brings_the_conversation_back(stage: Stage, browser: Brow
         await window.page.get_by_role("button", name="Open chat").click()
         await window.hears("You said: Remember me")
         assert stage.guest_texts() == ["Remember me"]
+
+
+async def test_a_site_sets_look_and_words_of_its_panel_and_leaves_the_language_to_the_page(
+    tmp_path: Path, browser: Browser
+) -> None:
+    """What the configuration says is what the visitor sees, under the shop's strict policy."""
+    flags: dict[str, object] = {
+        "sites__shop__locale": "",
+        "sites__shop__panel__scheme": "dark",
+        "sites__shop__panel__theme": {"accent": "#007755"},
+        "sites__shop__panel__texts": {"title": "Ask the shop"},
+    }
+    async with staged(tmp_path, **flags) as stage, window_of(browser) as window:
+        await window.open_chat(stage.shop.url)
+        panel = window.page.locator("gateway-chat")
+        await expect(panel).to_have_attribute("lang", "en")  # the page's own
+        await expect(panel.get_by_role("heading")).to_have_text("Ask the shop")
+        await expect(panel.get_by_role("banner")).to_have_css("background-color", "rgb(0, 119, 85)")
+        await expect(panel.get_by_role("dialog")).to_have_css("background-color", "rgb(21, 26, 36)")
+        assert window.others == []
 
 
 @pytest.mark.parametrize(
