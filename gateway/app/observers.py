@@ -104,7 +104,7 @@ class TokenWatch:
 
     def served(self, key: TokenKey) -> None:
         """A held token was handed out."""
-        self._served.inc()
+        self._served.value += 1.0
 
     def fetch_started(self, key: TokenKey) -> None:
         """The login host is being asked."""

@@ -70,17 +70,17 @@ def answer_lines(fields: Mapping[bytes, bytes], secret: bytes) -> bytes:
     A value that looks like a token, or holds `secret` (the credential of this very call, or nothing), does not pass,
     nor what the upstream's Connection field nominates.
     """
-    passed = [(name, value) for name, value in fields.items() if name not in READ_ONLY]
     connection = fields.get(b"connection", b"keep-alive")
-    if connection != b"keep-alive":
-        nominated = {name.strip(b" \t").lower() for name in connection.split(b",")}
-        passed = [field for field in passed if field[0] not in nominated]
-    lines = _written(passed)
+    stopped = READ_ONLY if connection == b"keep-alive" else READ_ONLY | _names_in(connection)
+    passed = []
+    for name, value in fields.items():
+        if name not in stopped:
+            passed.append(b"%b: %b\r\n" % (name, value))
+    lines = b"".join(passed)
     # All of them are looked at together; only when something is wrong with them, one by one.
     if len(lines) <= MAX_VALUE_BYTES and _may_pass(lines, len(passed), secret):
         return lines
-    short = [field for field in passed if len(field[1]) <= MAX_VALUE_BYTES]
-    return _written([field for field in short if _may_pass(_written([field]), 1, secret)])
+    return b"".join([line for line in passed if _is_short(line) and _may_pass(line, 1, secret)])
 
 
 def has_field(lines: bytes, name: bytes) -> bool:
@@ -89,8 +89,13 @@ def has_field(lines: bytes, name: bytes) -> bool:
     return lines.startswith(start) or b"\r\n" + start in lines
 
 
-def _written(fields: list[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % field for field in fields])
+def _names_in(connection: bytes) -> frozenset[bytes]:
+    """The field names that a Connection field nominates for removal."""
+    return frozenset(name.strip(b" \t").lower() for name in connection.split(b","))
+
+
+def _is_short(line: bytes) -> bool:
+    return len(line.partition(b": ")[2]) <= MAX_VALUE_BYTES + len(b"\r\n")
 
 
 def _learn(name: bytes) -> bytes:
@@ -105,16 +110,10 @@ def _learn(name: bytes) -> bytes:
 
 def _may_pass(lines: bytes, count: int, secret: bytes) -> bool:
     """Whether that many lines are no more than that, of printable ASCII, and without a credential."""
-    return not (
-        lines.translate(None, PRINTABLE) != b"\r\n" * count
-        or (secret and secret in lines)
-        or (_hints_at_token(lines) and _TOKEN_SHAPED.search(lines))
-    )
-
-
-def _hints_at_token(lines: bytes) -> bool:
-    """Whether a token's shape can be there at all; a fraction of what looking for the shapes costs."""
-    if _UPPER_J in lines or _UNDERSCORE in lines:  # eyJ, gws_
-        return True
-    lowered = lines.lower()
-    return b"bearer" in lowered or b"basic" in lowered
+    if lines.translate(None, PRINTABLE) != b"\r\n" * count or (secret and secret in lines):
+        return False
+    if _UPPER_J not in lines and _UNDERSCORE not in lines:  # eyJ, gws_: without them only words can make a token
+        lowered = lines.lower()
+        if b"bearer" not in lowered and b"basic" not in lowered:
+            return True  # a fraction of what looking for the shapes costs
+    return _TOKEN_SHAPED.search(lines) is None

@@ -78,13 +78,14 @@ def passed_headers(inbound: Iterable[tuple[str, str]]) -> PassedHeaders:
         if key in passed or len(value) > MAX_HEADER_CHARS or not _is_printable(value):
             raise Refusal(errors.HEADER_INVALID, f"{key} is repeated, too long, or not printable ASCII")
         passed[key] = value
-    for name in nominated & passed.keys():
+    for name in nominated.intersection(passed):
         if name != "content-type":
             del passed[name]
     content_type = passed.pop("content-type", None)
     without_type = "".join([f"{name}: {value}\r\n" for name, value in passed.items()]).encode("ascii")
+    type_line = b"" if content_type is None else f"content-type: {content_type}\r\n".encode("ascii")
     return PassedHeaders(
-        lines=without_type if content_type is None else without_type + own_line("content-type", content_type),
+        lines=without_type + type_line,
         lines_without_type=without_type,
         varying=(passed.get("accept", ""), passed.get("accept-language", "")),
         is_conditional=not CONDITIONAL_HEADERS.isdisjoint(passed),
@@ -106,12 +107,10 @@ def request_lines(
     Answers are asked for unencoded, so that they can be searched for our own credentials before they pass. Raises
     ValueError for a value of ours that is not printable ASCII.
     """
-    lines = b"%b%b%b%b" % (
-        passed.lines if content_type is None else passed.lines_without_type + own_line("content-type", content_type),
-        OUR_LINES,
-        authorization,
-        own_line("x-request-id", request_id),
-    )
+    passing = passed.lines
+    if content_type is not None:
+        passing = passed.lines_without_type + own_line("content-type", content_type)
+    lines = b"".join([passing, OUR_LINES, authorization, own_line("x-request-id", request_id)])
     if origin:
         lines += own_line("origin", origin)
     if traceparent:
@@ -121,7 +120,7 @@ def request_lines(
 
 def own_line(name: str, value: str) -> bytes:
     """A header line that the gateway sets. Raises ValueError, without the value, unless it is printable ASCII."""
-    if not _is_printable(value):
+    if not (value.isascii() and value.isprintable()):
         raise ValueError(f"{name}: not printable ASCII")
     return f"{name}: {value}\r\n".encode("ascii")
 

@@ -54,6 +54,8 @@ class Template:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The path with its parameters set; the values are those that `RouteTable.match` gave."""
+        if not self.parameters:
+            return self.path
         return self.path.format_map(values)  # neither literals nor names of parameters can hold a brace
 
 

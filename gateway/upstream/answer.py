@@ -40,7 +40,10 @@ class Answer:
         "headers", "is_paused", "loop", "method", "plan", "seen", "status", "waited_s",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, method: str, deadline: float, low_bytes: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, method: str, deadline: float, low_bytes: int, wire: Wire | None
+    ) -> None:
+        """`wire`: the connection that feeds it."""
         self.loop = loop
         self.method = method
         self.deadline = deadline
@@ -62,7 +65,7 @@ class Answer:
         self._buffered = 0
         self._fault: UpstreamFault | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._wire: Wire | None = None
+        self._wire = wire
 
     # --- the side of the caller -------------------------------------------------------------------------------
 
@@ -146,10 +149,6 @@ class Answer:
         """Is there nothing more to wait for?"""
         return self.complete or self._fault is not None
 
-    def bind(self, wire: Wire) -> None:
-        """Say which connection feeds it."""
-        self._wire = wire
-
     def raise_fault(self) -> None:
         """Raise the fault that ended the exchange, if one did."""
         if self._fault is not None:
@@ -197,7 +196,9 @@ class Answer:
         """The whole body has come; the connection is let go."""
         self.complete = True
         self._wire = None
-        self.wake()
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def fail(self, fault: UpstreamFault) -> None:
         """The exchange broke; the first fault counts."""

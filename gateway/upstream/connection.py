@@ -34,6 +34,8 @@ class Connection(asyncio.Protocol):
         "_interim",
         "_loop",
         "_lost",
+        "_low_bytes",
+        "_max_headers",
         "_may_continue",
         "_moved",
         "_moved_at",
@@ -58,6 +60,8 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._loop = loop
         self._settings = settings
+        self._low_bytes = settings.high_water_bytes // 2
+        self._max_headers = settings.max_headers
         self._free = free
         self._lost = lost
         self._transport: asyncio.Transport | None = None
@@ -87,12 +91,12 @@ class Connection(asyncio.Protocol):
 
     # --- an exchange ------------------------------------------------------------------------------------------
 
-    async def exchange(self, method: str, head: bytes, body: bytes, deadline: float) -> Answer:
-        """Send a request with a body at hand, and return its answer when the final head has come.
+    async def exchange(self, method: str, request: bytes, deadline: float) -> Answer:
+        """Send a request that is at hand, and return its answer when the final head has come.
 
         Raises UpstreamFault. Cancelled, or failed, it leaves the connection cut.
         """
-        answer = self.begin(method, head + body, deadline)
+        answer = self.begin(method, request, deadline)
         try:
             await answer.head()
         except asyncio.CancelledError:
@@ -139,14 +143,15 @@ class Connection(asyncio.Protocol):
 
         Whoever begins waits for `answer.head()`, and aborts the answer when it leaves before.
         """
-        answer = self._answer = Answer(self._loop, method, deadline, self._settings.high_water_bytes // 2)
-        answer.bind(self)
+        transport = self._transport
+        answer = self._answer = Answer(self._loop, method, deadline, self._low_bytes, self)
         self._headers = []
         self._in_head = True
         self._done = self._sending = False
         self._interim = self._silent_bytes = self._unsent_bytes = 0
         self._moved = True
-        self._write(request)
+        if transport is not None:
+            transport.write(request)
         return answer
 
     def _write(self, data: bytes) -> None:
@@ -264,8 +269,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a field; those of the trailer are dropped."""
         if self._in_head:
-            self._headers.append((name, value.rstrip(b" \t")))
-            if len(self._headers) > self._settings.max_headers:
+            headers = self._headers
+            headers.append((name, value.rstrip(b" \t")))
+            if len(headers) > self._max_headers:
                 raise AmbiguousAnswer("too many header fields")
 
     def on_headers_complete(self) -> None:
@@ -285,7 +291,7 @@ class Connection(asyncio.Protocol):
         if not plan.keep_alive:
             self._closing = True
         answer.set_head(status, headers, plan)
-        if plan.framing is Framing.NONE:
+        if plan.length == 0 and plan.framing is Framing.NONE:
             self._done = True
 
     def on_body(self, body: bytes) -> None:
@@ -315,10 +321,11 @@ class Connection(asyncio.Protocol):
     def _end_exchange(self, answer: Answer) -> None:
         """The answer is complete: offer the connection again, or close it."""
         self._answer = None
-        if answer.is_paused and self._transport is not None:
-            self._transport.resume_reading()
+        if answer.is_paused:
+            self.resume()
         answer.finish()
-        if self._sending or self._unsent():
+        transport = self._transport
+        if self._sending or (transport is not None and transport.get_write_buffer_size() > 0):
             self._closing = True  # answered before the request was out: what follows on the wire is the old body
             if self._sending:
                 return  # exchange_stream still holds it, and closes it
@@ -329,10 +336,6 @@ class Connection(asyncio.Protocol):
         else:
             self.idle_since = self._loop.time()
             self._free(self)
-
-    def _unsent(self) -> bool:
-        """Are there request bytes that the socket has not taken?"""
-        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def _fail(self, kind: FaultKind, detail: str) -> None:
         """End the exchange with a fault and cut the connection."""

@@ -15,7 +15,8 @@ Header = tuple[bytes, bytes]
 
 MAX_BODY_BYTES: Final = 2**53
 MAX_KNOWN_NAMES: Final = 1_024
-_TELLING_SIZES: Final = frozenset(map(len, (b"content-length", b"transfer-encoding", b"connection")))
+MAX_KNOWN_BYTES: Final = 64
+_TELLING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _TARGET: Final = re.compile(rb"/[!-~]*")
 _STARTS: Final = {
     method: f"{method} ".encode("ascii") for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -29,6 +30,7 @@ _OURS: Final = frozenset(
 )  # fmt: skip
 """Fields that the leg itself decides."""
 _PLAIN: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_untelling_names: set[bytes] = set()  # spellings, met in answers, of fields that say nothing of framing
 _known_names: set[bytes] = set()  # names found good before: checking is a tenth of the cost of a head
 BODILESS_STATUS: Final = frozenset({204, 304})
 
@@ -44,6 +46,9 @@ class Framing(Enum):
     LENGTH = "length"
     CHUNKED = "chunked"
     UNTIL_CLOSE = "until_close"
+
+
+_LENGTH: Final = Framing.LENGTH  # an enum's member costs a look-up of its own kind
 
 
 class BodyPlan(NamedTuple):
@@ -99,16 +104,19 @@ def plan_body(method: str, status: int, version: str, headers: Iterable[Header])
     chunked = False
     keep_alive = version == "1.1"
     for name, value in headers:
-        if len(name) not in _TELLING_SIZES:  # cheaper than lowering every name
+        if name in _untelling_names:
             continue
         key = name.lower()
-        if key == b"content-length":
+        if key not in _TELLING:
+            if len(_untelling_names) < MAX_KNOWN_NAMES and len(name) <= MAX_KNOWN_BYTES:
+                _untelling_names.add(name)
+        elif key == b"content-length":
             length = _length(value, length)
         elif key == b"transfer-encoding":
             if chunked or value.strip(b" \t").lower() != b"chunked":
                 raise AmbiguousAnswer("transfer coding other than one `chunked`")
             chunked = True
-        elif key == b"connection" and value != b"keep-alive":
+        elif value != b"keep-alive":
             keep_alive = keep_alive and b"close" not in {token.strip(b" \t") for token in value.lower().split(b",")}
     if chunked and (length is not None or version == "1.0"):
         raise AmbiguousAnswer("transfer coding beside Content-Length or in HTTP/1.0")
@@ -117,7 +125,7 @@ def plan_body(method: str, status: int, version: str, headers: Iterable[Header])
     if chunked:
         return BodyPlan(Framing.CHUNKED, None, keep_alive)
     if length is not None:
-        return BodyPlan(Framing.LENGTH, length, keep_alive)
+        return BodyPlan(_LENGTH, length, keep_alive)
     return BodyPlan(Framing.UNTIL_CLOSE, None, keep_alive=False)
 
 

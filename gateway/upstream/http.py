@@ -26,6 +26,7 @@ from gateway.upstream.settings import LegObserver, LegSettings, LegStats, Unhear
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_PASS: Final = Admission.PASS
 _ILL_STATUS: Final = frozenset({502, 503, 504})
 
 
@@ -89,85 +90,98 @@ class HttpLeg:
         deadline: float,
         idempotent: bool,
         body_length: int | None = None,
-        may_retry: bool = True,
     ) -> Answer:
-        """The same as `send`, with header fields that nobody has judged. Raises ValueError for what must not go out."""
-        return await self.send(
-            method, raw_target, lines_of(headers), body,
-            deadline=deadline, idempotent=idempotent, body_length=body_length, may_retry=may_retry,
-        )  # fmt: skip
+        """The same as `send`, with header fields that nobody has judged. Raises ValueError for what must not go out.
+
+        A streamed body goes out with `Content-Length: body_length`, or chunked where that is None, and never twice.
+        """
+        lines = lines_of(headers)
+        if isinstance(body, bytes):
+            return await self.send(method, raw_target, lines, body, deadline=deadline, idempotent=idempotent)
+        asks_first = self._asks_first(body_length)
+        framing = b"Transfer-Encoding: chunked\r\n" if body_length is None else b"Content-Length: %d\r\n" % body_length
+        if asks_first:
+            framing += b"Expect: 100-continue\r\n"
+        head = write_head(method, raw_target, self._host, lines, framing)
+        pool, started = self._pool or self._bind(), time.monotonic()
+        admission = self._admit(started)
+        self._budget.earn()
+        try:
+            connection = pool.take() or await pool.acquire(deadline)
+            answer = await connection.exchange_stream(
+                method, head, body, deadline, chunked=body_length is None, ask_first=asks_first
+            )
+        except BaseException as exc:
+            self._ended_badly(exc, admission, started)
+            raise
+        self._ended_well(answer, admission, started)
+        return answer
 
     async def send(
         self,
         method: str,
         raw_target: bytes,
         lines: bytes,
-        body: bytes | AsyncIterator[bytes] = b"",
+        body: bytes = b"",
         *,
         deadline: float,
         idempotent: bool,
-        body_length: int | None = None,
         may_retry: bool = True,
     ) -> Answer:
         """Send a request and return its answer once the final head is there; the body is read from the answer.
 
         `lines`: judged header lines, each ended by CRLF (`framing.lines_of`, `policy.injection.request_lines`).
-        `deadline` is in the loop's time and covers the body of the answer too. A streamed body goes out with
-        `Content-Length: body_length`, or chunked where that is None. It is sent once more only where that is safe
-        (`is_safe_to_retry`), and not at all without `may_retry`. Raises UpstreamFault, or ValueError for a head that
-        must not be written.
+        `deadline` is in the loop's time and covers the body of the answer too. The request is sent once more only where
+        that is safe (`is_safe_to_retry`), and not at all without `may_retry`. Raises UpstreamFault, or ValueError for a
+        head that must not be written.
         """
-        pool = self._pool
-        if pool is None:
-            pool = self._bind()
-        head = write_head(method, raw_target, self._host, lines, self._framing(method, body, body_length))
-        started = time.monotonic()
-        admission = Admission.PASS if self._breaker.state is CALM else self._admit(started)
+        framing = b"Content-Length: %d\r\n" % len(body) if body or method in _BODY_METHODS else b""
+        request = write_head(method, raw_target, self._host, lines, framing) + body
+        pool, started = self._pool or self._bind(), time.monotonic()
+        admission = _PASS if self._breaker.state is CALM else self._admit(started)
         self._budget.earn()
         answer: Answer | None = None
         try:
-            try:
-                connection = pool.take()
-                if connection is None:
-                    connection = await pool.acquire(deadline)
-                if isinstance(body, bytes):
-                    answer = connection.begin(method, head + body, deadline)
-                    await answer.change()
-                    if not answer.arrived:
-                        await answer.head()
-                else:
-                    answer = await connection.exchange_stream(
-                        method, head, body, deadline, chunked=body_length is None,
-                        ask_first=self._asks_first(body_length),
-                    )  # fmt: skip
-            except UpstreamFault as fault:
-                if not may_retry or not isinstance(body, bytes) or not is_safe_to_retry(fault, idempotent=idempotent):
-                    raise
-                answer = await self._once_more(pool, fault, method, head + body, deadline)
+            connection = pool.take() or await pool.acquire(deadline)
+            answer = connection.begin(method, request, deadline)
+            await answer.change()
+            if not answer.arrived:
+                await answer.head()
         except BaseException as exc:
             if answer is not None:
                 answer.abort()
+            if not (may_retry and isinstance(exc, UpstreamFault) and is_safe_to_retry(exc, idempotent=idempotent)):
+                self._ended_badly(exc, admission, started)
+                raise
+            answer = await self._once_more(pool, exc, method, request, deadline, admission, started)
+        self._ended_well(answer, admission, started)
+        return answer
+
+    async def _once_more(
+        self, pool: Pool, fault: UpstreamFault, method: str, request: bytes, deadline: float, admission: Admission,
+        started: float,
+    ) -> Answer:  # fmt: skip
+        """Send a request that was lost a second time, on a fresh connection, if time and budget are left."""
+        try:
+            if time.monotonic() >= deadline or not self._budget.spend():
+                raise fault
+            self._observer.retried(fault.kind)
+            connection = await pool.acquire(deadline, fresh=True)
+            return await connection.exchange(method, request, deadline)
+        except BaseException as exc:
             self._ended_badly(exc, admission, started)
             raise
+
+    def _ended_well(self, answer: Answer, admission: Admission, started: float) -> None:
+        """Tell observer and breaker of an answer whose head has come."""
         now = time.monotonic()
         answer.waited_s = waited_s = now - started
         if answer.status in _ILL_STATUS or self._breaker.state is not CALM:
             self._judge(admission, now, ill=answer.status in _ILL_STATUS)
         self._observer.answered(answer.status, waited_s)
-        return answer
-
-    async def _once_more(
-        self, pool: Pool, fault: UpstreamFault, method: str, request: bytes, deadline: float
-    ) -> Answer:
-        """Send a request that was lost a second time, on a fresh connection, if time and budget are left."""
-        if time.monotonic() >= deadline or not self._budget.spend():
-            raise fault
-        self._observer.retried(fault.kind)
-        connection = await pool.acquire(deadline, fresh=True)
-        return await connection.exchange(method, request, b"", deadline)
 
     def _ended_badly(self, exc: BaseException, admission: Admission, started: float) -> None:
-        """Tell observer and breaker of a request that got no answer; one that was given up speaks for nothing."""
+        """Tell them of a request that got no answer; one that was given up speaks neither for nor against."""
         now = time.monotonic()
         if isinstance(exc, UpstreamFault):
             self._observer.failed(exc.kind, now - started)
@@ -182,13 +196,6 @@ class HttpLeg:
         dialler = Dialler(self._hostname, self._port, self._settings, self._tls)
         self._pool = Pool(asyncio.get_running_loop(), self._settings, dialler.open)
         return self._pool
-
-    def _framing(self, method: str, body: bytes | AsyncIterator[bytes], body_length: int | None) -> bytes:
-        """The framing lines of a request; nobody else writes them."""
-        if isinstance(body, bytes):
-            return b"Content-Length: %d\r\n" % len(body) if body or method in _BODY_METHODS else b""
-        framing = b"Transfer-Encoding: chunked\r\n" if body_length is None else b"Content-Length: %d\r\n" % body_length
-        return framing + b"Expect: 100-continue\r\n" if self._asks_first(body_length) else framing
 
     def _asks_first(self, body_length: int | None) -> bool:
         """Is a streamed body of this length announced before it is sent?"""

@@ -41,8 +41,9 @@ class Pool:
 
     def take(self) -> Connection | None:
         """An idle connection that can be used at once, or None."""
-        while self._idle:
-            connection = self._idle.pop()
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
             if connection.usable:
                 return connection
             self._let_go(connection)

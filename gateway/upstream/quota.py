@@ -51,7 +51,8 @@ class QuotaGovernor:
         """
         now, wait_s = self._clock(), math.inf
         for slot in range(self._tokens.get((org, client), 1)):
-            found = self._window(org, client, slot).take(self._rules, site, is_guest=is_guest, now=now)
+            window = self._windows.get((org, client, slot)) or self._window(org, client, slot)
+            found = window.take(self._rules, site, is_guest=is_guest, now=now)
             if found == 0.0:
                 return slot
             wait_s = min(wait_s, found)
@@ -61,7 +62,7 @@ class QuotaGovernor:
 
     def heard(self, org: str, client: str, slot: int, status: int, fields: Mapping[bytes, bytes]) -> None:
         """An answer came: `fields` are its header fields by lower-case name."""
-        window = self._window(org, client, slot)
+        window = self._windows.get((org, client, slot)) or self._window(org, client, slot)
         if status == TOO_MANY:
             window.spent(float(_whole(fields.get(b"retry-after")) or 1), self._clock())
         elif COUNT not in fields:
@@ -76,10 +77,8 @@ class QuotaGovernor:
         self._gauge(client, min(1.0, window.used / window.allowed))
 
     def _window(self, org: str, client: str, slot: int) -> QuotaWindow:
-        found = self._windows.get((org, client, slot))
-        if found is None:
-            found = self._windows[org, client, slot] = QuotaWindow()
-        return found
+        """A window that nobody has asked for before."""
+        return self._windows.setdefault((org, client, slot), QuotaWindow())
 
 
 def _whole(text: bytes | None) -> int | None:

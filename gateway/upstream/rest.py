@@ -133,6 +133,7 @@ class RestRelay:
         self._refuge_of = refuge_of
         self._quota = quota
         self._leg_of = leg_of
+        self._legs: dict[str, HttpLeg] = {}
         self._tokens = tokens
         self._cache = cache if cache is not None else AnswerCache()
 
@@ -155,18 +156,22 @@ class RestRelay:
         """
         route, org = permit.route, permit.org
         call = _Call(
-            permit, route, org, self._leg_of(org), passed, body if route.body_template is None else route.body_template,
+            permit, route, org, self._legs.get(org) or self._leg(org), passed,
+            body if route.body_template is None else route.body_template,
             request_id, traceparent, time.monotonic() + route.timeout_s, injected,
         )  # fmt: skip
-        return self._made(call, guest_jwt) if route.cache_s <= 0 else self._kept_or_made(call, guest_jwt)
+        if route.cache_s > 0:
+            return self._kept_or_made(call, guest_jwt)
+        return self._as_client(call) if route.auth == "oauth" else self._as_guest(call, guest_jwt)
 
     def forget_answers(self) -> None:
-        """Empty the cache; called when the configuration changes."""
+        """Empty the cache, and forget which leg leads to whom; called when the configuration changes."""
         self._cache.clear()
+        self._legs.clear()
 
-    def _made(self, call: _Call, guest_jwt: str | None) -> Coroutine[Any, Any, RelayAnswer]:
-        """The call on its way, with the credential that its route asks for."""
-        return self._as_client(call) if call.route.auth == "oauth" else self._as_guest(call, guest_jwt)
+    def _leg(self, org: str) -> HttpLeg:
+        """The leg to an organisation; it is looked up once."""
+        return self._legs.setdefault(org, self._leg_of(org))
 
     async def _as_client(self, call: _Call) -> RelayAnswer:
         """Call with the bearer of the route's client, mostly at hand, as are a connection and the whole answer."""
@@ -228,12 +233,13 @@ class RestRelay:
         """What goes back of an answer whose head is usable; None: its body is small, and has not come whole yet."""
         try:
             fields, route, status = answer_fields(answer.headers), call.route, answer.status
+            length, is_narrowed = answer.plan.length, bool(route.answer) and _is_narrowed(route, status)
             call.waited_s += answer.waited_s
             if self._quota is not None and route.client is not None:
                 self._quota.heard(call.org, route.client, call.slot, status, fields)
             refuse_unusable(status, fields)
-            body = answer.whole(_most_bytes(route, status))
-            if body is None and _is_read_whole(route, answer):
+            body = answer.whole(FILTERED_BYTES if is_narrowed else AT_ONCE_BYTES)
+            if body is None and (is_narrowed or answer.complete or (length is not None and length <= SMALL_BYTES)):
                 return None
             return _filtered(call, answer, fields, body, secret)
         except BaseException:
@@ -244,7 +250,7 @@ class RestRelay:
     async def _read(call: _Call, answer: Answer, secret: bytes) -> RelayAnswer:
         """The same once the body has been read."""
         try:
-            body = await answer.read(_most_bytes(call.route, answer.status))
+            body = await answer.read(FILTERED_BYTES if _is_narrowed(call.route, answer.status) else AT_ONCE_BYTES)
             return _filtered(call, answer, answer_fields(answer.headers), body, secret)
         except BaseException:
             answer.abort()
@@ -276,7 +282,7 @@ class RestRelay:
                 raise fault.refusal() from fault
             raise fault
         call.org, region = refuge
-        call.leg, call.has_moved = self._leg_of(call.org), True
+        call.leg, call.has_moved = self._leg(call.org), True
         answer = await self._as_client(call)
         answer.moved_to = region
         return answer
@@ -287,7 +293,7 @@ class RestRelay:
         kept = None if key is None else self._cache.get(key)
         if kept is not None:
             return RelayAnswer(kept.status, kept.lines, kept.has_cache_control, kept.body, from_cache=True)
-        answer = await self._made(call, guest_jwt)
+        answer = await (self._as_client(call) if call.route.auth == "oauth" else self._as_guest(call, guest_jwt))
         if key is not None and answer.status == 200 and answer.body is not None and answer.moved_to is None:
             keep = KeptAnswer(answer.status, answer.lines, answer.has_cache_control, answer.body)
             self._cache.put(key, keep, call.route.cache_s)
@@ -313,25 +319,14 @@ def _is_narrowed(route: Route, status: int) -> bool:
     return bool(route.answer) and 200 <= status < 300
 
 
-def _most_bytes(route: Route, status: int) -> int:
-    """How long a body may be that is read whole."""
-    return FILTERED_BYTES if _is_narrowed(route, status) else AT_ONCE_BYTES
-
-
-def _is_read_whole(route: Route, answer: Answer) -> bool:
-    """Is the body read at once, rather than streamed?"""
-    length = answer.content_length
-    return answer.complete or (length is not None and length <= SMALL_BYTES) or _is_narrowed(route, answer.status)
-
-
 def _filtered(
     call: _Call, answer: Answer, fields: Mapping[bytes, bytes], body: bytes | None, secret: bytes
 ) -> RelayAnswer:
     """What passes of an answer; of its body nothing yet where it is to be streamed (None)."""
-    length = answer.content_length
+    length = answer.plan.length
     if body is not None:
         refuse_body(body, fields, secret)
-        if body and _is_narrowed(call.route, answer.status):
+        if call.route.answer and body and _is_narrowed(call.route, answer.status):
             body = picked_body(body, tree_of(call.route.answer))
         body = masked(body)
         length = len(body)

@@ -99,11 +99,6 @@ def phase(state: TokenState, now: float) -> Phase:
     return Phase.FRESH if now < state.renew_at else Phase.STALE
 
 
-def is_fresh(state: TokenState, now: float) -> bool:
-    """May the held token be served without anything else to do? `renew_at` is never after `usable_until`."""
-    return now < state.renew_at
-
-
 def next_step(state: TokenState, now: float) -> Step:
     """Say what a request that needs the token does now."""
     may_fetch = not state.fetching and now >= state.not_before

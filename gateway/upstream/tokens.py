@@ -27,7 +27,6 @@ from gateway.upstream.token_state import (
     fetch_failed,
     fetch_started,
     fetch_succeeded,
-    is_fresh,
     next_step,
     phase,
     rejected,
@@ -167,7 +166,7 @@ class TokenBroker:
     def held(self, org: str, client: str, slot: int = 0) -> Bearer | None:
         """The token at hand, when it is good and need not be renewed yet; None: `bearer` is to be asked."""
         entry = self._entries.get((org, client, slot))
-        if entry is None or entry.bearer is None or not is_fresh(entry.state, self._clock()):
+        if entry is None or entry.bearer is None or self._clock() >= entry.state.renew_at:  # never after usable_until
             return None
         self._observer.served(entry.key)
         return entry.bearer

@@ -199,6 +199,11 @@ def test_what_passes_says_what_answers_may_be_kept_by() -> None:
     assert passed_headers([("Connection", "accept"), ("Accept", "a/b")]).varying == ("", "")
 
 
+@pytest.mark.parametrize("name", ["Content-Type", "Accept"])
+def test_a_tab_in_a_value_of_the_callers_passes(name: str) -> None:
+    assert fields_in(passed_headers([(name, "a/b;\tq=1")]).lines) == [(name.lower(), "a/b;\tq=1")]
+
+
 @pytest.mark.parametrize("name", ["If-Match", "if-none-match", "If-Modified-Since", "IF-UNMODIFIED-SINCE"])
 def test_a_precondition_is_told_where_it_goes_on(name: str) -> None:
     assert passed_headers([(name, "x")]).is_conditional

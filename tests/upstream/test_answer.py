@@ -25,8 +25,7 @@ class Wire:
 
 
 def answer_on(wire: Wire, length: int | None = None) -> Answer:
-    answer = Answer(asyncio.get_running_loop(), "GET", 1e9, low_bytes=4)
-    answer.bind(wire)
+    answer = Answer(asyncio.get_running_loop(), "GET", 1e9, 4, wire)
     framing = Framing.CHUNKED if length is None else Framing.LENGTH
     answer.set_head(200, [], BodyPlan(framing, length, keep_alive=True))
     return answer
@@ -111,7 +110,7 @@ async def test_reader_who_leaves_gives_the_answer_up() -> None:
 async def test_a_body_is_handed_out_at_once_only_when_all_of_it_is_here_in_one_piece(
     pieces: list[bytes], complete: bool, max_bytes: int, expected: bytes | None
 ) -> None:
-    answer = Answer(asyncio.get_running_loop(), "GET", 0.0, 100)
+    answer = Answer(asyncio.get_running_loop(), "GET", 0.0, 100, None)
     for piece in pieces:
         answer.put(piece)
     if complete:

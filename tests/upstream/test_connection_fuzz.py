@@ -73,7 +73,7 @@ async def exchange(method: str, pieces: Sequence[bytes]) -> Outcome:
 
     connection = Connection(asyncio.get_running_loop(), LEAST, free, lambda _: None)
     connection.connection_made(wire)
-    asking = asyncio.ensure_future(connection.exchange(method, b"GET / HTTP/1.1\r\n\r\n", b"", FAR))
+    asking = asyncio.ensure_future(connection.exchange(method, b"GET / HTTP/1.1\r\n\r\n", FAR))
     await asyncio.sleep(0)
     for piece in pieces:
         if wire.closed:

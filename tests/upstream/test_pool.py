@@ -82,7 +82,7 @@ async def test_connection_handed_to_one_who_leaves_in_that_instant_goes_to_the_n
 
     pool = Pool(loop, ONE, open_)
     connection = await pool.acquire(loop.time() + 9)
-    exchange = asyncio.create_task(connection.exchange("GET", b"GET / HTTP/1.1\r\n\r\n", b"", loop.time() + 9))
+    exchange = asyncio.create_task(connection.exchange("GET", b"GET / HTTP/1.1\r\n\r\n", loop.time() + 9))
     second, third = (asyncio.create_task(pool.acquire(loop.time() + 9)) for _ in range(2))
     await asyncio.sleep(0)
     connection.data_received(OK + b"Content-Length: 0\r\n\r\n")  # hands it to the second

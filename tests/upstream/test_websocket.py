@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import resource
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.upstream.socket_stage import (
     ORIGIN,
     SESSION_RESPONSE,
     TOKEN,
+    WAIT_S,
     Observer,
     Peer,
     Script,
@@ -324,10 +327,27 @@ async def test_draining_closes_every_socket_with_going_away_and_takes_no_new_one
             return heard
 
         leaving = [asyncio.create_task(leave(*pair)) for pair in pairs]
-        await on.relay.drain(0.5)
+        pauses: list[float] = []
+        with mock.patch("gateway.upstream.websocket.asyncio.sleep", noted_in(pauses)):
+            await on.relay.drain(10 * WAIT_S)
         assert await asyncio.gather(*leaving) == [(1001, "socket.closed")] * 5
         assert on.relay.open_sockets == 0
         assert (await (await on.knock(await on.admit())).answer())[1]["x-code"] == "server.draining"
+        spread_s = 10 * WAIT_S - SocketBounds().close_wait_s
+        assert len(pauses) == 4
+        for done, pause_s in enumerate(pauses, 1):  # nothing was waited, so each pause is that of all before it, too
+            assert 0 < pause_s <= spread_s * done / 5
+
+
+def noted_in(pauses: list[float]) -> Callable[[float], Coroutine[None, None, None]]:
+    """A sleep that notes how long it should have been."""
+    sleep = asyncio.sleep
+
+    async def noted(pause_s: float) -> None:
+        pauses.append(pause_s)
+        await sleep(0)
+
+    return noted
 
 
 async def test_aiohttp_keeps_nothing_of_an_opened_socket() -> None:
@@ -367,12 +387,9 @@ async def test_a_thousand_idle_sockets_come_and_go_and_leave_nothing() -> None:
         assert on.relay.open_sockets == 0
         assert (on.relay._pairs, on.relay._of_session, on.relay._tasks) == ({}, {}, set())
         assert len(on.relay._agenda) == 0  # else each closed socket would stay in memory until its next ping
-        for _ in range(100):
-            if descriptors() <= files:
-                break
-            await asyncio.sleep(0)
-        assert descriptors() <= files
-        assert len(asyncio.all_tasks()) <= tasks
+        async with asyncio.timeout(WAIT_S):
+            while descriptors() > files or len(asyncio.all_tasks()) > tasks:
+                await asyncio.sleep(0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

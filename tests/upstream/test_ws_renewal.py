@@ -15,7 +15,14 @@ from gateway.policy.guests import Person
 from gateway.upstream import ws_renewal
 from gateway.upstream.ws_renewal import MAX_OUTSTANDING, MAX_OUTSTANDING_BYTES, MAX_TRIES, LoginKeeper
 from gateway.upstream.ws_types import SocketOpening
-from tests.upstream.socket_stage import DEPLOYMENT, TOKEN, Peer, Stage, Visitor, stage
+from tests.upstream.socket_stage import DEPLOYMENT, TOKEN, WAIT_S, Peer, Stage, Visitor, stage
+
+
+@pytest.fixture(autouse=True)
+def a_patient_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here is about the time that Genesys has for a sign-in; a machine that stalls must not use it up."""
+    monkeypatch.setattr(ws_renewal, "CONFIGURE_S", 10 * WAIT_S)
+
 
 ANN = Person("zendesk", "ann", "Ann")
 RULES = SocketRules(DEPLOYMENT, genesys_login=True)
