@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -68,9 +68,15 @@ class Answer:
     body: bytes
 
     @property
+    def json(self) -> dict[str, Any]:
+        """The body as an object."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    @property
     def code(self) -> str:
         """The stable code of a refusal."""
-        return str(json.loads(self.body)["code"])
+        return str(self.json["code"])
 
 
 @dataclass
@@ -202,7 +208,7 @@ async def running_wire(
                 f"POST /sites/shop/session HTTP/1.1\r\nHost: {HOST}\r\nOrigin: {ORIGIN}\r\n"
                 "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".encode()
             )
-            wire.handle = str(json.loads(opened.body)["session_token"])
+            wire.handle = str(opened.json["session_token"])
             try:
                 yield wire
             finally:
