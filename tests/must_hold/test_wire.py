@@ -1,4 +1,4 @@
-"""The stage itself: a message goes through in one packet and in two, and the gateway reads the two in different ways."""
+"""The stage itself: a message goes through in one packet and in two, and the gateway reads the two differently."""
 
 from __future__ import annotations
 
