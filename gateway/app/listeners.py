@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from gateway.app.accepting import Accepting, Shared
+from gateway.app.accepting import HANDSHAKE_S, Accepting, Shared
 from gateway.app.console_state import Console
 from gateway.app.feeding import feed_secrets
 from gateway.app.gateway import Gateway
@@ -177,10 +177,25 @@ def address_of(listening: socket.socket, listen: str) -> str:
     return f"{listen.rpartition(':')[0]}:{listening.getsockname()[1]}"
 
 
+class _Site(web.TCPSite):
+    """aiohttp's, with a time for the TLS handshake: until it is over the clock of the first header does not run."""
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        await web.BaseSite.start(self)
+        if (server := self._runner.server) is None:
+            raise RuntimeError("the runner has not been set up")
+        within_s = None if self._ssl_context is None else HANDSHAKE_S
+        self._server = await asyncio.get_running_loop().create_server(
+            server, self._host, self._port, backlog=self._backlog, reuse_address=True,
+            ssl=self._ssl_context, ssl_handshake_timeout=within_s,
+        )  # fmt: skip
+
+
 async def _bind(runner: web.BaseRunner, listen: str, key: str, context: ssl.SSLContext | None) -> str:
     """Listen; returns host:port as bound. Raises ConfigFault naming the key."""
     host, port = _split(listen)
-    site = web.TCPSite(runner, host, port, ssl_context=context, backlog=BACKLOG, reuse_address=True)
+    site = _Site(runner, host, port, ssl_context=context, backlog=BACKLOG)
     try:
         await site.start()
     except OSError as exc:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gateway.app import accepting, listeners
 from gateway.app.accepting import LoadBoard, Shared
 from gateway.app.gateway import Surroundings
 from gateway.app.listeners import Places, shared_socket
@@ -139,3 +140,29 @@ async def test_handshakes_after_the_change_show_the_new_certificate(tmp_path: Pa
                     assert not (await reader.read()).startswith(b"HTTP")
                 writer.close()
                 assert await name_at(port) == "two"
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "half a hello"])
+@pytest.mark.parametrize("shared", [False, True], ids=["own listener", "shared listener"])
+async def test_who_does_not_finish_the_handshake_in_time_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool, sent: bytes
+) -> None:
+    """Before the handshake is over there is no connection to count, and no header to wait for."""
+    for room in (accepting, listeners):
+        monkeypatch.setattr(room, "HANDSHAKE_S", 0.2)
+    write_pair(tmp_path, "one")
+    files = {"server.tls.certificate": str(tmp_path / "chain.pem"), "server.tls.key": str(tmp_path / "key.pem")}
+    config = compiled({"server.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "log.level": "error"} | files)
+    with contextlib.ExitStack() as stack:
+        places = Places()
+        if shared:
+            listening: socket.socket = stack.enter_context(shared_socket("127.0.0.1:0"))
+            places = Places(Shared(listening.dup(), LoadBoard.create(), 0), tmp_path / "admin.sock")
+        async with running(config, Surroundings(tmp_path), places) as run:
+            port = int(run.url.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            async with asyncio.timeout(30):
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+            writer.close()
