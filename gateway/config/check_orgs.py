@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from gateway.config.check_network import url_fault
 from gateway.config.check_routes import orgs_of
 from gateway.config.findings import Finding, Sources, error, high, listed, warning
-from gateway.config.model import Client, Config, Org
+from gateway.config.model import Client, Config, Org, Route
 from gateway.config.routing import operation_of
 from gateway.policy.beliefs import scope_advice
 from gateway.policy.operations import Operation, missing_permissions, unneeded_permissions
@@ -72,11 +72,24 @@ def _check_failover(key: str, name: str, other: str, config: Config) -> Iterator
     if other not in config.orgs or other == name:
         yield error(key, f"names no other organisation: {other}", f"Configured are {listed(config.orgs)}.")
         return
-    used = {route.client for route in config.routes if route.client is not None and name in orgs_of(route, config)}
-    if lacking := sorted(used - config.orgs[other].clients.keys()):
+    moving = {str(route.client) for route in config.routes if _may_move(route) and name in orgs_of(route, config)}
+    if lacking := sorted(client for client in moving if client not in config.orgs[other].clients):
         yield error(key, f"{other} has no client {listed(lacking)}", "Give it clients of the same names.")
+    if not moving:
+        yield warning(key, "is of no use: no route without an owner reads with a client", "Take it away.")
     if config.orgs[other].region == config.orgs[name].region:
         yield warning(key, f"{other} is in the same region", "Name an organisation of another region.")
+
+
+def _may_move(route: Route) -> bool:
+    """May calls of a route go to another organisation? Only reads of nobody's conversation do (`upstream.rest`)."""
+    method = (route.upstream or route.match).partition(" ")[0]
+    return route.client is not None and route.owner is None and method == "GET"
+
+
+def _receives(org: str, route: Route, config: Config) -> bool:
+    """Does the organisation stand in for one of a route whose calls may move?"""
+    return _may_move(route) and any(config.orgs[one].failover == org for one in orgs_of(route, config))
 
 
 def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:
@@ -89,7 +102,9 @@ def _check_client_ids(key: str, org: Org) -> Iterator[Finding]:
 
 
 def calls_of(org: str, client: str, config: Config, sources: Sources) -> list[tuple[str, Operation]]:
-    """Return what uses the client: routes of this org, and finding out owners, each with its operation."""
+    """Return what uses the client, each with its operation: routes of this org, reads of an org that it stands in for,
+    and finding out owners.
+    """
     asked = sources.catalogue.find("GET", OWNER_TEMPLATE)
     asking = (
         [("(finding out owners)", asked)] if asked is not None and config.orgs[org].ownership_client == client else []
@@ -97,7 +112,7 @@ def calls_of(org: str, client: str, config: Config, sources: Sources) -> list[tu
     return asking + [
         (route.name, operation)
         for route in config.routes
-        if route.client == client and org in orgs_of(route, config)
+        if route.client == client and (org in orgs_of(route, config) or _receives(org, route, config))
         if (operation := operation_of(route, sources.catalogue)) is not None
     ]
 
