@@ -101,7 +101,7 @@ a { color: inherit; text-underline-offset: 3px; overflow-wrap: anywhere; }
 :host([scheme="dark"]) .choice { color: var(--gateway-text); }
 .choice:hover { background: var(--gateway-quiet); }
 .choice:disabled { opacity: .55; cursor: default; }
-.cards { display: flex; gap: 10px; max-inline-size: 100%; overflow-x: auto; padding: 4px; margin-block-start: 4px; }
+.cards { display: flex; gap: 10px; max-inline-size: 100%; overflow-x: auto; padding: 4px; margin: 4px -4px 0; }
 .card { flex: 0 0 230px; border: 1px solid var(--gateway-line); border-radius: 14px; overflow: hidden; background: var(--gateway-surface); }
 .card img { display: block; inline-size: 100%; block-size: 122px; object-fit: cover; background: var(--gateway-quiet); }
 .card > div { padding: 11px 13px 13px; }
