@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.app import worker_process
+from gateway.app import crew, worker_process
 from gateway.app.accepting import LoadBoard
+from gateway.app.crew import Crew
 from gateway.app.handover import Handover, as_message
 from gateway.app.worker_process import WorkerFailed, WorkerProcess
 from gateway.config.load import Loaded, load
 from gateway.config.shipped import shipped_config
 from gateway.errors import ConfigFault
+from gateway.observe.supervisor_metrics import SupervisorMetrics
 from tests.app.node_stage import gone
 
 FLAGS = {"server.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "log.level": "error", "log.format": "json"}
@@ -110,3 +114,36 @@ async def test_one_that_is_not_ready_in_time_is_given_up(place: Place, monkeypat
         await WorkerProcess.start(place.handover(loaded()))
     async with asyncio.timeout(30):
         await gone(started[0])
+
+
+async def test_a_process_that_is_stopped_is_found_to_hang_killed_and_replaced(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither ends nor answers: only looking at it shows that no request of it will ever end."""
+
+    async def start(slot: int, configuration: Loaded) -> WorkerProcess:
+        return await WorkerProcess.start(place.handover(configuration))
+
+    async def at_once(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    metrics = SupervisorMetrics()
+    workers = Crew(start, loaded(), metrics, sleep=at_once)
+    await workers.fill(1)
+    try:
+        victim = workers.serving[0].pid
+        os.kill(victim, signal.SIGSTOP)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(crew, "LOOK_S", 0.3)
+            looking = asyncio.create_task(workers.look_after())
+            async with asyncio.timeout(60):
+                await gone(victim)
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        async with asyncio.timeout(60):
+            while 0 not in workers.serving or workers.serving[0].pid == victim:
+                await asyncio.sleep(0.01)
+        assert metrics.exits.child("overdue").value == 1
+        assert (await workers.serving[0].call("/healthz", {}, 30.0)).status == 200
+    finally:
+        await workers.stop()
