@@ -45,6 +45,11 @@ _ENDS_SHARE: Final = 0.25  # on top of the queue: for ends of what was let in wh
 _REFUSALS_BYTES_SHARE: Final = 0.10  # of the day's bytes, once there are more than the floor
 _REFUSALS_BYTES_FLOOR: Final = 16 * 1024 * 1024
 _RETRY_AFTER_S: Final = 5
+GATHER_S: Final = 0.005
+"""How long grants are gathered at most while the loop lets in more: a write for each pair of them cost more than half
+of a session."""
+QUIET_TURNS: Final = 2
+"""Turns of the loop without another grant, after which no more are waited for."""
 
 
 class AuditLog(Names):
@@ -172,6 +177,9 @@ class AuditLog(Names):
             raise self._unavailable("A", "queue_full")
         grant = Grant(record, self._loop.create_future())
         writer.push_grant(grant)
+        if not writer.is_gathering:
+            writer.is_gathering = True
+            self._gather(writer, self._loop, self._loop.time() + GATHER_S, 0, 0)
         try:
             async with asyncio.timeout(self.settings.grant_timeout_s):
                 await grant.future
@@ -183,6 +191,16 @@ class AuditLog(Names):
         except asyncio.CancelledError:
             grant.is_given_up = True
             raise
+
+    def _gather(
+        self, writer: Writer, loop: asyncio.AbstractEventLoop, until: float, seen: int, quiet_turns: int
+    ) -> None:
+        """Urge the writer when the loop has let in no more grants for a while: those that came share one write."""
+        quiet_turns = quiet_turns + 1 if writer.grants_pushed == seen else 0
+        if quiet_turns < QUIET_TURNS and loop.time() < until:
+            loop.call_soon(self._gather, writer, loop, until, writer.grants_pushed, quiet_turns)
+        else:
+            writer.urge()
 
     def try_use(self, record: Record) -> bool:
         """Queue the use of a grant (class B) without waiting; False when there is no room: then `use` it."""

@@ -111,8 +111,9 @@ class Writer:
         self._bytes_taken = 0  # written by the thread only
         self._is_signalled = False
         self._is_lingering = False
+        self.is_gathering = False  # set by the event loop, which then urges
         self._is_closing = False
-        self._grants_pushed = 0
+        self.grants_pushed = 0
         self._grants_taken = 0
         self._closing_error: AuditWriteFailedError | None = None
         self._last_tick = clock.monotonic()
@@ -151,10 +152,14 @@ class Writer:
             self._tokens.put(None)
 
     def push_grant(self, grant: Grant) -> None:
-        """Queue a record that somebody waits for: it cuts a linger short."""
-        self._grants_pushed += 1
+        """Queue a record that somebody waits for; the caller then urges, once for as many as come together."""
+        self.grants_pushed += 1
         self.queue.append(grant)
         self._bytes_pushed += bytes_of(grant.record)
+
+    def urge(self) -> None:
+        """Have what somebody waits for written now: a linger is cut short."""
+        self.is_gathering = False
         if not self._is_signalled:
             self._is_signalled = True
             self._tokens.put(None)
@@ -186,14 +191,14 @@ class Writer:
 
     def _wait_for_news(self) -> None:
         """Wait at most one tick; then linger while nobody waits for the disk, so that one fsync serves many records."""
-        if self.queue and not self._is_signalled:
+        if self.queue and not self._is_signalled and not self.is_gathering:
             return
         try:
             self._tokens.get(timeout=_TICK_S)
         except Empty:
             return
         self._is_lingering = True
-        if self._grants_pushed == self._grants_taken and self._settings.linger_s > 0:
+        if self.grants_pushed == self._grants_taken and self._settings.linger_s > 0:
             with suppress(Empty):
                 self._urgent.get(timeout=self._settings.linger_s)
         self._is_lingering = False

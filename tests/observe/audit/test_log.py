@@ -22,6 +22,7 @@ from gateway.observe.audit.log import AuditLog
 from gateway.observe.audit.query import Filter, search
 from gateway.observe.audit.records import Record
 from gateway.observe.audit.verify import verify
+from gateway.observe.audit.writer import Writer
 from gateway.observe.metrics import Metrics
 from tests.observe.audit.making import START, Made, settings_for, trusting, use
 
@@ -75,6 +76,42 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.001)
+
+
+async def test_a_write_is_asked_for_once_while_each_turn_of_the_loop_brings_more_grants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    urge = Writer.urge
+
+    def counted(writer: Writer) -> None:
+        asked.append(writer.grants_pushed)
+        urge(writer)
+
+    async def after(log: AuditLog, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await log.grant(issued(turns))
+
+    monkeypatch.setattr("gateway.observe.audit.log.GATHER_S", 60.0)
+    monkeypatch.setattr(Writer, "urge", counted)
+    async with opened(tmp_path) as log:
+        await asyncio.gather(*(after(log, turns) for turns in range(20)))
+        assert asked == [20]
+        await log.grant(issued(20))
+        assert asked == [20, 21]
+
+
+async def test_a_grant_does_not_wait_for_more_for_ever(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        first = asyncio.create_task(log.grant(issued(0)))
+        more: list[asyncio.Task[None]] = []
+        async with asyncio.timeout(30):
+            while not first.done():  # each turn of the loop brings one more
+                more.append(asyncio.create_task(log.grant(issued(len(more) + 1))))
+                await asyncio.sleep(0)
+        await asyncio.gather(first, *more)
+    assert len(documents(tmp_path, "session.issued")) == 1 + len(more)
 
 
 async def test_a_grant_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:

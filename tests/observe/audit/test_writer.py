@@ -64,6 +64,7 @@ async def test_a_grant_cuts_the_linger_short(tmp_path: Path) -> None:
     writer.start()
     writer.push(use(1))
     writer.push_grant(Grant(use(2), asyncio.get_running_loop().create_future()))
+    writer.urge()
     assert await asyncio.to_thread(done.wait, 5)
     await asyncio.to_thread(writer.stop)
     assert ids(tmp_path) == ["r1", "r2"]
