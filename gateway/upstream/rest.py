@@ -15,7 +15,6 @@ from gateway.errors import TOKEN_UNAVAILABLE, Refusal
 from gateway.policy.answer_head import answer_fields, answer_lines, has_field
 from gateway.policy.decision import Guest, Permit
 from gateway.policy.injection import PassedHeaders, request_lines
-from gateway.policy.leaks import masked
 from gateway.policy.routes import Route
 from gateway.upstream.answer import Answer
 from gateway.upstream.answer_cache import AnswerCache, CacheKey, KeptAnswer
@@ -25,11 +24,10 @@ from gateway.upstream.faults import FaultKind, UpstreamFault
 from gateway.upstream.http import HttpLeg
 from gateway.upstream.quota import QuotaGovernor
 from gateway.upstream.rest_answer import (
-    picked_body,
-    read_refusal,
-    refuse_body,
+    passing_body,
+    refusal_in,
     refuse_unusable,
-    tree_of,
+    tree_for,
 )
 from gateway.upstream.tokens import TokenBroker
 
@@ -38,6 +36,7 @@ SMALL_BYTES: Final = 65_536
 AT_ONCE_BYTES: Final = 1_048_576
 """More than a body that arrived together with its head can have: the leg stops reading long before."""
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2, of those a route may have
+REFUSAL_BYTES: Final = 65_536
 FILTERED_BYTES: Final = 4_194_304
 """Largest answer of a route that lets only some members pass: it has to be read whole."""
 JSON: Final = "application/json"
@@ -233,15 +232,17 @@ class RestRelay:
         """What goes back of an answer whose head is usable; None: its body is small, and has not come whole yet."""
         try:
             fields, route, status = answer_fields(answer.headers), call.route, answer.status
-            length, is_narrowed = answer.plan.length, bool(route.answer) and _is_narrowed(route, status)
             call.waited_s += answer.waited_s
             if self._quota is not None and route.client is not None:
                 self._quota.heard(call.org, route.client, call.slot, status, fields)
             refuse_unusable(status, fields)
-            body = answer.whole(FILTERED_BYTES if is_narrowed else AT_ONCE_BYTES)
-            if body is None and (is_narrowed or answer.complete or (length is not None and length <= SMALL_BYTES)):
+            tree, length = tree_for(route.answer, status), answer.plan.length
+            body = answer.whole(AT_ONCE_BYTES if tree is None else FILTERED_BYTES)
+            if body is not None:
+                return _back(call, answer, fields, passing_body(body, fields, secret, tree), secret)
+            if tree is not None or answer.complete or (length is not None and length <= SMALL_BYTES):
                 return None
-            return _filtered(call, answer, fields, body, secret)
+            return _back(call, answer, fields, None, secret)
         except BaseException:
             answer.abort()
             raise
@@ -250,8 +251,9 @@ class RestRelay:
     async def _read(call: _Call, answer: Answer, secret: bytes) -> RelayAnswer:
         """The same once the body has been read."""
         try:
-            body = await answer.read(FILTERED_BYTES if _is_narrowed(call.route, answer.status) else AT_ONCE_BYTES)
-            return _filtered(call, answer, answer_fields(answer.headers), body, secret)
+            fields, tree = answer_fields(answer.headers), tree_for(call.route.answer, answer.status)
+            body = await answer.read(AT_ONCE_BYTES if tree is None else FILTERED_BYTES)
+            return _back(call, answer, fields, passing_body(body, fields, secret, tree), secret)
         except BaseException:
             answer.abort()
             raise
@@ -263,14 +265,14 @@ class RestRelay:
         Refusal(TOKEN_UNAVAILABLE).
         """
         call.waited_s += answer.waited_s
-        code, context_id = await read_refusal(answer)
+        code, context_id = refusal_in(await answer.read(REFUSAL_BYTES))
         if (code is None or code in BEARER_AT_FAULT) and self._tokens.reject(bearer) and call.route.retry != "never":
             bearer = await self._tokens.bearer(call.org, client, call.deadline, call.slot)
             call.injected(bearer.reference)
             answer = await self._send(call, bearer.credential())
             if answer.status != 401:
                 return answer, bearer.credential()
-            code, context_id = await read_refusal(answer)
+            code, context_id = refusal_in(await answer.read(REFUSAL_BYTES))
         told = f"Genesys refused the credential of client {client}: {code or 'no code'}"
         raise Refusal(TOKEN_UNAVAILABLE, f"{told}, contextId {context_id or 'unknown'}", retry_after_s=5)
 
@@ -314,26 +316,14 @@ class RestRelay:
         return (permit.site, permit.org, route.name, permit.upstream_target, *passed.varying)
 
 
-def _is_narrowed(route: Route, status: int) -> bool:
-    """Does only what the route lists pass of such an answer's body?"""
-    return bool(route.answer) and 200 <= status < 300
-
-
-def _filtered(
-    call: _Call, answer: Answer, fields: Mapping[bytes, bytes], body: bytes | None, secret: bytes
-) -> RelayAnswer:
-    """What passes of an answer; of its body nothing yet where it is to be streamed (None)."""
-    length = answer.plan.length
-    if body is not None:
-        refuse_body(body, fields, secret)
-        if call.route.answer and body and _is_narrowed(call.route, answer.status):
-            body = picked_body(body, tree_of(call.route.answer))
-        body = masked(body)
-        length = len(body)
+def _back(call: _Call, answer: Answer, fields: Mapping[bytes, bytes], body: bytes | None, secret: bytes) -> RelayAnswer:
+    """The answer that goes back, with the body that passes, or (None) with one that is still to be streamed."""
     lines = answer_lines(fields, secret)
     has_cache_control = b"cache-control" in fields and has_field(lines, b"cache-control")
-    rest = answer if body is None else None
-    return RelayAnswer(answer.status, lines, has_cache_control, body, length, call.waited_s, rest, secret)
+    if body is None:
+        length = answer.plan.length
+        return RelayAnswer(answer.status, lines, has_cache_control, None, length, call.waited_s, answer, secret)
+    return RelayAnswer(answer.status, lines, has_cache_control, body, len(body), call.waited_s)
 
 
 def _may_move(route: Route, fault: UpstreamFault | Refusal) -> bool:

@@ -14,16 +14,14 @@ import orjson
 
 from gateway.errors import UPSTREAM_BAD_ANSWER, Refusal
 from gateway.policy.answer_filter import Tree, compile_ways, picked
-from gateway.upstream.answer import Answer
+from gateway.policy.leaks import masked
 
-REFUSAL_BYTES: Final = 65_536
 HTML: Final = frozenset({b"text/html", b"application/xhtml+xml"})
 JSON: Final = b"application/json"
 
 
-async def read_refusal(answer: Answer) -> tuple[str | None, str | None]:
+def refusal_in(body: bytes) -> tuple[str | None, str | None]:
     """Code and contextId of a 401's body; None where it is not Genesys' error object."""
-    body = await answer.read(REFUSAL_BYTES)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -54,12 +52,22 @@ def _is_html(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() in HTML
 
 
-def refuse_body(body: bytes, fields: Mapping[bytes, bytes], secret: bytes) -> None:
-    """Refuse a body that is HTML under no name, or that carries our credential (`secret`, or nothing) back."""
+def passing_body(body: bytes, fields: Mapping[bytes, bytes], secret: bytes, tree: Tree | None) -> bytes:
+    """What of a body passes: only what `tree` lists, where there is one, and nothing that looks like a credential.
+
+    Raises Refusal(UPSTREAM_BAD_ANSWER) for HTML under no name, for one that carries our credential (`secret`, or
+    nothing) back, and for one that cannot be filtered.
+    """
     if b"content-type" not in fields and body.lstrip()[:1] == b"<":
         raise Refusal(UPSTREAM_BAD_ANSWER, "Markup without a type.")
     if secret and secret in body:
         raise Refusal(UPSTREAM_BAD_ANSWER, "The answer held a credential of the gateway.")
+    return masked(body if tree is None or not body else picked_body(body, tree))
+
+
+def tree_for(ways: tuple[tuple[str, ...], ...], status: int) -> Tree | None:
+    """By what the body of such an answer is filtered: by the route's `answer`, unless it is an error; None: not."""
+    return tree_of(ways) if ways and 200 <= status < 300 else None
 
 
 @lru_cache(maxsize=1_024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import UPSTREAM_BAD_ANSWER, Refusal
-from gateway.upstream.rest_answer import picked_body, refuse_body, refuse_unusable, tree_of
+from gateway.upstream.rest_answer import passing_body, picked_body, refuse_unusable, tree_for, tree_of
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,26 @@ def test_what_the_api_gives_passes(status: int) -> None:
 )
 def test_markup_without_a_type_and_our_own_credential_are_refused(body: bytes, fields: dict[bytes, bytes]) -> None:
     with pytest.raises(Refusal):
-        refuse_body(body, fields, b"the-secret")
+        passing_body(body, fields, b"the-secret", None)
 
 
 def test_a_body_passes_that_holds_no_credential() -> None:
-    refuse_body(b'{"a": "b"}', {}, b"the-secret")
-    refuse_body(b'{"a": "the-secret"}', {}, b"")
+    assert passing_body(b'{"a": "b"}', {}, b"the-secret", None) == b'{"a": "b"}'
+    assert passing_body(b'{"a": "the-secret"}', {}, b"", None) == b'{"a": "the-secret"}'
+
+
+def test_a_filtered_body_is_searched_before_and_masked_after() -> None:
+    tree = tree_of((("a",),))
+    assert passing_body(b'{"a": {"jwt": "x"}, "b": 1}', {}, b"", tree) == b'{"a":{"jwt":"*"}}'
+    assert passing_body(b"", {}, b"", tree) == b""
+    with pytest.raises(Refusal, match="credential"):
+        passing_body(b'{"a": 1, "b": "the-secret"}', {}, b"the-secret", tree)
+
+
+@pytest.mark.parametrize(("status", "is_filtered"), [(200, True), (299, True), (404, False), (304, False)])
+def test_an_error_keeps_its_body_on_a_route_that_filters(status: int, *, is_filtered: bool) -> None:
+    assert (tree_for((("a",),), status) is not None) is is_filtered
+    assert tree_for((), status) is None
 
 
 def test_a_filter_leaves_what_it_lists_and_refuses_what_it_cannot_read() -> None:
