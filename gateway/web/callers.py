@@ -56,7 +56,7 @@ class Callers:
         if session is None or session.proof_key is not None:
             return None
         self._throttle.admit_guest(exchange, session.id)
-        return Guest(session)
+        return exchange.head.guest(session)
 
     async def identify(self, exchange: Exchange) -> Caller:
         """The caller of a proxied call.

@@ -110,6 +110,7 @@ class GatewayConnection(ShortWay):
         A caller that reads nothing would otherwise hold a place among the requests under way, and a connection that
         is closed while something is still to be read would never go.
         """
+        self.forget(now)
         since = self._header_since
         if since is not None and now - since > self._limits.header_timeout_s and not self._request_in_progress:
             self.force_close()

@@ -14,12 +14,12 @@ from typing import Final
 
 from gateway.errors import Refusal
 from gateway.policy.routes import RouteMatch
-from gateway.web.framing import cut, read_head
+from gateway.web.framing import cut, cut_again, read_head
 from gateway.web.head import Head, Headers
 from gateway.web.places import Place, Places
 
 KEPT_BYTES: Final = 2 * 1024 * 1024
-"""Heads that are remembered, of each of two generations; what is known of a head takes about twice its bytes more."""
+"""Heads that are remembered, in each of two turns; what is known of a head takes about three times its bytes more."""
 SERVICE: Final = "rest_proxy"
 _MARK: Final = b"/api/v2/"
 """Stands in the target of each proxied call: a quick look that spares all other requests a longer one."""
@@ -36,6 +36,11 @@ class KnownCall:
     cors: Mapping[str, str]
     match: RouteMatch | None
     """What the site's routes say of it; None when they refuse it, which the decision then says once more."""
+    before: bytes = field(repr=False)
+    behind: bytes = field(repr=False)
+    """The head itself, before and after the digits of Content-Length."""
+    generation: int
+    """Of the rules that it was read under."""
 
 
 class FastLane:
@@ -46,27 +51,33 @@ class FastLane:
         self._young: dict[bytes, KnownCall | None] = {}
         self._old: dict[bytes, KnownCall | None] = {}
         self._young_bytes = 0
+        self._generation = 0
 
     def reload(self, places: Places) -> None:
         """Forget everything, and look places up here from now on."""
         self._places = places
         self._young, self._old, self._young_bytes = {}, {}, 0
+        self._generation += 1
 
-    def recognise(self, data: bytes) -> tuple[KnownCall, bytes] | None:
-        """The call that these bytes are, and its body; None: aiohttp's parser has to look. Has no effect."""
+    def recognise(self, data: bytes, last: KnownCall | None = None) -> tuple[KnownCall, bytes] | None:
+        """The call that these bytes are, and its body; None: aiohttp's parser has to look. Has no effect.
+
+        `last`: the call before on the same connection, whose head this one mostly has too.
+        """
+        if last is not None and last.generation == self._generation:
+            body = cut_again(data, last.before, last.behind)
+            if body is not None:
+                return last, body
         if data.find(_MARK, 0, data.find(b"\r\n")) < 0:
             return None
         found = cut(data)
         if found is None:
             return None
-        head, body = found
+        head, at, body = found
         if head in self._young:
             known = self._young[head]
-        elif head in self._old:
-            known = self._old[head]
-            self._keep(head, known)
         else:
-            known = self._read(head)
+            known = self._old[head] if head in self._old else self._read(head, at)
             self._keep(head, known)
         return None if known is None else (known, body)
 
@@ -76,7 +87,7 @@ class FastLane:
         if self._young_bytes > KEPT_BYTES:
             self._old, self._young, self._young_bytes = self._young, {}, 0
 
-    def _read(self, head: bytes) -> KnownCall | None:
+    def _read(self, head: bytes, at: int) -> KnownCall | None:
         read = read_head(head)
         if read is None:
             return None
@@ -85,7 +96,8 @@ class FastLane:
         if refusal is not None or place.label != SERVICE:
             return None
         cors = self._places.cors(place, known.origin)
-        return KnownCall(read.method, read.target, place, known, cors, _match(place, read.method))
+        match = _match(place, read.method)
+        return KnownCall(read.method, read.target, place, known, cors, match, head[:at], head[at:], self._generation)
 
 
 def _match(place: Place, method: str) -> RouteMatch | None:

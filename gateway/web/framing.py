@@ -46,34 +46,52 @@ class ReadHead:
         return CIMultiDictProxy(found)
 
 
-def cut(data: bytes) -> tuple[bytes, bytes] | None:
+def cut(data: bytes) -> tuple[bytes, int, bytes] | None:
     """Head and body of the one request that these bytes are, no more and no less; None when it cannot be said here.
 
-    The head comes without the blank line and without the digits of Content-Length, so that it is the same for bodies of
-    any length.
+    The head comes without the digits of Content-Length, so that it is the same for bodies of any length, and between
+    head and body stands where in the head they belong, 0 where there are none.
     """
-    end = data.find(HEAD_END)
-    if end < 0 or end > MAX_HEAD_BYTES:
+    end = data.find(HEAD_END) + 4
+    if not 4 <= end <= MAX_HEAD_BYTES:
         return None
     for name in _LENGTH_NAMES:
         at = data.find(name, 0, end)
         if at >= 0:
             break
     else:
-        return (data[:end], b"") if len(data) == end + 4 else None
-    begin = at + len(name)
-    stop = data.find(b"\r\n", begin)
-    digits = data[begin:stop]
+        return (data, 0, b"") if len(data) == end else None
+    at += len(name)
+    stop = data.find(b"\r\n", at)
+    body = _body(data, at, stop, end)
+    return None if body is None else (data[:at] + data[stop:end], at, body)
+
+
+def cut_again(data: bytes, before: bytes, behind: bytes) -> bytes | None:
+    """The body, when `cut` would give the head `before + behind`; None: it would not, or this is no request at all.
+
+    `before` and `behind`: what stands before and after the digits of Content-Length.
+    """
+    if not before:
+        return b"" if data == behind else None
+    at = len(before)
+    stop = data.find(b"\r\n", at)
+    if not (data.startswith(before) and data.startswith(behind, stop)):
+        return None
+    return _body(data, at, stop, stop + len(behind))
+
+
+def _body(data: bytes, at: int, stop: int, end: int) -> bytes | None:
+    """What follows the head's `end`, when it is as long as the digits from `at` to `stop` say."""
+    digits = data[at:stop]
     if not digits.isdigit() or len(digits) > MAX_LENGTH_DIGITS or (digits[0] == 0x30 and len(digits) > 1):
         return None
-    if len(data) != end + 4 + int(digits):
-        return None
-    return data[:begin] + data[stop:end], data[end + 4 :]
+    return data[end:] if len(data) == end + int(digits) else None
 
 
 def read_head(head: bytes) -> ReadHead | None:
     """Read a head as `cut` gives it; None when anything about it is unusual."""
-    line, *lines = head.split(b"\r\n")
+    line, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
     start = _REQUEST_LINE.fullmatch(line)
     if start is None or len(lines) > MAX_HEADERS:
         return None

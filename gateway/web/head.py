@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from multidict import CIMultiDictProxy
 
 from gateway.observe.cells import CounterCell
+from gateway.policy.decision import Guest
+from gateway.policy.guests import GuestSession
 from gateway.policy.handles import HandleKind, bearer_of, digest, kind_of
 from gateway.policy.injection import PassedHeaders, passed_headers
 from gateway.policy.traces import DEBUG_HEADER
@@ -34,6 +36,7 @@ class Head:
     __slots__ = (
         "_beliefs",
         "_credential",
+        "_guest",
         "_headers",
         "_passed",
         "_read",
@@ -58,6 +61,7 @@ class Head:
         self.traceparent = headers.get("traceparent")
         self.debug = headers.get(DEBUG_HEADER)
         self._credential: Credential | None = None
+        self._guest: Guest | None = None
         self._passed: PassedHeaders | None = None
         self._beliefs: tuple[CounterCell, ...] | None = None
 
@@ -79,6 +83,12 @@ class Head:
             kind = kind_of(bearer)
             self._credential = Credential(bearer, kind, "" if kind is None else digest(bearer))
         return self._credential
+
+    def guest(self, session: GuestSession) -> Guest:
+        """The guest of the session that the credential stands for now, as the store has just said."""
+        if self._guest is None or self._guest.session is not session:
+            self._guest = Guest(session)
+        return self._guest
 
     def passed(self) -> PassedHeaders:
         """What of the fields goes on to Genesys. Raises Refusal(HEADER_INVALID)."""

@@ -21,7 +21,7 @@ from gateway.observe.audit.records import Record
 from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Trace, Tracing
-from gateway.policy.decision import Backend, Caller, Guest, OwnerUnknown, Permit
+from gateway.policy.decision import Backend, Caller, Facts, Guest, OwnerUnknown, Permit
 from gateway.upstream.faults import UpstreamFault
 from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
 from gateway.upstream.rest import RelayAnswer, RestRelay
@@ -77,10 +77,19 @@ class RestProxy:
         body = exchange.body_at_hand(LARGEST_BODY_BYTES)
         if body is None:
             body = await exchange.body(LARGEST_BODY_BYTES)
-        permit = await self._permit(exchange, len(body))
-        trail.conversation = permit.parameters.get(permit.route.owner) if permit.route.owner else None
-        self._throttle.admit_route(exchange, permit.route.name, _caller_key(permit.caller), permit.route.limit_per_min)
-        guest_jwt = exchange.guest_jwt if permit.route.auth == "webmessaging-jwt" else None
+        facts = exchange.facts(len(body), self._owners)
+        try:
+            permit = self._gate.permit_at_once(facts, exchange.rules, trail)
+            if permit is None:
+                permit = await self._gate.permit(facts, exchange.rules, trail)
+        except OwnerUnknown as unknown:
+            permit = await self._permit_of_owner(exchange, facts, unknown)
+        route = permit.route
+        if route.owner is not None:
+            trail.conversation = permit.parameters.get(route.owner)
+        if route.limit_per_min:
+            self._throttle.admit_route(exchange, route.name, _caller_key(permit.caller), route.limit_per_min)
+        guest_jwt = exchange.guest_jwt if route.auth == "webmessaging-jwt" else None
         if guest_jwt is not None:
             self._gate.injected(trail, self._gate.reference("token", guest_jwt))
         answer = await self._relay().call(
@@ -92,20 +101,14 @@ class RestProxy:
             guest_jwt=guest_jwt,
             injected=partial(self._gate.injected, trail) if trail.trace is None else self._traced(trail, trail.trace),
         )
-        if trail.trace is not None:
-            self._note_upstream(trail.trace, permit, answer)
-        trail.responder, trail.upstream_s = "upstream", answer.upstream_s
-        trail.region = answer.moved_to or trail.region
-        if answer.status in AUTH_FAILURES:
-            reason = AUTH_FAILURES[answer.status]
-            self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
-        if answer.body is not None:
-            response = self._whole(exchange, answer, answer.body)
-            waiting = self._carried(trail, answer.status, len(body), len(answer.body))
-            if waiting is not None:
-                await self._gate.used(waiting)
-            return response
-        return await self._streamed(exchange, answer, len(body))
+        self._note_answer(trail, permit, answer)
+        if answer.body is None:
+            return await self._streamed(exchange, answer, len(body))
+        response = self._whole(exchange, answer, answer.body)
+        waiting = self._carried(trail, answer.status, len(body), len(answer.body))
+        if waiting is not None:
+            await self._gate.used(waiting)
+        return response
 
     def _traced(self, trail: Trail, trace: Trace) -> Callable[[str], None]:
         """Notes the wait for a token, which ends when it is injected."""
@@ -117,26 +120,28 @@ class RestProxy:
 
         return injected
 
-    @staticmethod
-    def _note_upstream(trace: Trace, permit: Permit, answer: RelayAnswer) -> None:
-        method, ended = permit.route.upstream.method, time.monotonic()
-        trace.stage(
-            f"{method} api", "upstream", "client", ended - answer.upstream_s, ended,
-            http__request__method=method, http__response__status_code=answer.status,
-        )  # fmt: skip
+    def _note_answer(self, trail: Trail, permit: Permit, answer: RelayAnswer) -> None:
+        """Note who answered, from where and when, and a credential that was not enough."""
+        trail.responder, trail.upstream_s = "upstream", answer.upstream_s
+        if answer.moved_to is not None:
+            trail.region = answer.moved_to
+        if answer.status in AUTH_FAILURES:
+            reason = AUTH_FAILURES[answer.status]
+            self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
+        if trail.trace is not None:
+            method, ended = permit.route.upstream.method, time.monotonic()
+            trail.trace.stage(
+                f"{method} api", "upstream", "client", ended - answer.upstream_s, ended,
+                http__request__method=method, http__response__status_code=answer.status,
+            )  # fmt: skip
 
-    async def _permit(self, exchange: Exchange, body_bytes: int) -> Permit:
-        """Leave for the call; whose a conversation is, is found out first where nobody knows it yet."""
-        facts, trail = exchange.facts(body_bytes, self._owners), exchange.trail
-        try:
-            permit = self._gate.permit_at_once(facts, exchange.rules, trail)
-            return permit if permit is not None else await self._gate.permit(facts, exchange.rules, trail)
-        except OwnerUnknown as unknown:
-            if isinstance(facts.caller, Guest):
-                self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)
-            rules, by_guest = exchange.rules, isinstance(facts.caller, Guest)
-            await self._owners.find_out(OwnerQuestion(rules.org, unknown.conversation, rules.name, by_guest))
-        return await self._gate.permit(facts, exchange.rules, trail)
+    async def _permit_of_owner(self, exchange: Exchange, facts: Facts, unknown: OwnerUnknown) -> Permit:
+        """Leave for a call after it has been found out whose the conversation is."""
+        rules, by_guest = exchange.rules, isinstance(facts.caller, Guest)
+        if isinstance(facts.caller, Guest):
+            self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)
+        await self._owners.find_out(OwnerQuestion(rules.org, unknown.conversation, rules.name, by_guest))
+        return await self._gate.permit(facts, rules, exchange.trail)
 
     @staticmethod
     def _whole(exchange: Exchange, answer: RelayAnswer, body: bytes) -> WholeAnswer:

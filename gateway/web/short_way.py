@@ -27,6 +27,8 @@ from gateway.web.whole import WholeAnswer
 log = structlog.get_logger(__name__)
 KEPT_BYTES: Final = 65_536
 """What is taken from the socket while a call is under way; then the caller has to wait."""
+REMEMBERED_S: Final = 5.0
+"""How long a connection at rest holds the head of its last call: thousands may rest."""
 BETWEEN: Final = 0
 """Bytes that aiohttp's parser waits for when it stands between two requests."""
 UNSURE: Final = -1
@@ -36,7 +38,7 @@ UNSURE: Final = -1
 class ShortWay(RequestHandler):
     """A connection that knows when it is at rest, and then looks at requests before aiohttp does."""
 
-    __slots__ = ("_calls", "_carried", "_front", "_kept", "_owed", "_remote")
+    __slots__ = ("_calls", "_carried", "_front", "_kept", "_last", "_owed", "_remote")
 
     def __init__(self, manager: web.Server, front: Front, calls: set[asyncio.Task[None]], **options: Any) -> None:
         """`calls`: where each call is noted while it is under way, also when its caller has gone."""
@@ -45,6 +47,7 @@ class ShortWay(RequestHandler):
         self._calls = calls
         self._carried: asyncio.Task[None] | None = None
         self._kept = b""
+        self._last: KnownCall | None = None
         self._owed = BETWEEN
         self._remote: str | None = None
 
@@ -54,8 +57,9 @@ class ShortWay(RequestHandler):
             self._keep(data)
             return
         if self._owed == BETWEEN and self._is_at_rest():
-            found = self._front.lane.recognise(data)
+            found = self._front.lane.recognise(data, self._last)
             if found is not None:
+                self._last = found[0]
                 self._request_count += 1
                 self._request_in_progress = True
                 self._carried = task = self._loop.create_task(self._carry(*found))
@@ -135,6 +139,12 @@ class ShortWay(RequestHandler):
             if self._buffer_paused:
                 self._resume_reading_for_buffer()
             self.data_received(kept)
+
+    def forget(self, now: float) -> None:
+        """Drop what only the next call would have use for, when none has come for a while."""
+        ended = self._next_keepalive_close_time - self._keepalive_timeout
+        if self._last is not None and self._carried is None and now - ended > REMEMBERED_S:
+            self._last = None
 
     def _process_keepalive(self) -> None:
         if self._carried is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway import errors
@@ -24,6 +25,9 @@ PROVIDER_SURFACES: Final = frozenset({"oauth_token", "oidc"})
 but those that fail to authenticate."""
 BARRED_ADDRESSES: Final = 50_000
 Ask = tuple[str, Limit]
+
+
+_per_minute: Final = lru_cache(maxsize=1024)(Limit.per_minute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Throttle:
     def admit_route(self, exchange: Exchange, route: str, caller: str, limit_per_min: int) -> None:
         """Charge a route's own limit per caller; 0 is none. Raises Refusal(RATE_LIMITED)."""
         if limit_per_min:
-            self._charge(exchange, [(f"route:{route}:{caller}", Limit.per_minute(limit_per_min))])
+            self._charge(exchange, [(f"route:{route}:{caller}", _per_minute(limit_per_min))])
 
     def _charge(self, exchange: Exchange, asks: list[Ask]) -> None:
         """Charge; what is left of the last one, the nearest to the caller, is what the answer tells."""

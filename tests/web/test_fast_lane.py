@@ -70,9 +70,14 @@ def test_everything_but_a_proxied_call_of_a_known_site_goes_the_long_way(data: b
 
 def test_other_rules_are_other_calls() -> None:
     lane = FastLane(places("shop"))
-    assert lane.recognise(CALL) is not None
+    known = lane.recognise(CALL)
+    assert known is not None
+    again = lane.recognise(CALL, known[0])
+    assert again is not None
+    assert again[0] is known[0]
     lane.reload(places("club"))
     assert lane.recognise(CALL) is None
+    assert lane.recognise(CALL, known[0]) is None
     lane.reload(places("shop"))
     assert lane.recognise(CALL) is not None
 

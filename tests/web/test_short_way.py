@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.errors import CLIENT_GONE, SESSION_INVALID, Refusal
 from gateway.web.connection import ConnectionLimits
 from gateway.web.exchange import Exchange
-from gateway.web.short_way import KEPT_BYTES
+from gateway.web.short_way import KEPT_BYTES, REMEMBERED_S
 from gateway.web.whole import WholeAnswer
 from tests.patience import PATIENCE_S
 from tests.web.conftest import RunningFront, front_rules, new_front
@@ -227,6 +227,18 @@ async def test_the_time_of_a_header_does_not_run_during_a_call_but_for_one_begun
     sweep()
     await stage.wire.rest()
     assert stage.wire.is_closing()
+
+
+async def test_a_connection_at_rest_holds_the_head_of_its_last_call_for_a_short_while_only(stage: Stage) -> None:
+    await stage.wire.hear(CALL)
+    connection, now = stage.wire.connection, asyncio.get_running_loop().time()
+    held = []
+    for later in (0.0, REMEMBERED_S + 1.0):
+        connection.sweep(now + later)
+        held.append(connection._last is not None)
+    assert held == [True, False]
+    assert statuses(await stage.wire.hear(CALL)) == [200]
+    assert stage.short == [True, True]
 
 
 async def test_a_handler_that_fails_is_a_500_and_the_connection_goes_on() -> None:
