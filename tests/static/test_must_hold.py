@@ -9,12 +9,22 @@ from playwright.async_api import async_playwright, expect
 
 from tests.static.conftest import CHROMIUM, FLAGS, NONCE, Console, Site, Visit
 from tests.static.stand_in import Refusal
+from tests.static.test_outline import OUTLINES
+from tests.static.test_panel import CARD, QUICK_REPLIES
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
 ROOT = Path(__file__).resolve().parents[2]
 OLD_CALLS = (
     "zE('messenger', 'open'); $zopim.livechat.say('x'); zE('messenger:on', 'open', () => {}); window.ran = true;"
 )
+PDF = {"id": "1", "url": "https://shop.example/f.pdf", "filename": "f.pdf", "mime": "application/pdf"}
+EVERY_KIND: list[dict[str, Any]] = [
+    *({"contentType": kind, **content} for kind, (content, _, _) in OUTLINES.items()),
+    {"contentType": "Card", "card": CARD},
+    {"contentType": "Carousel", "carousel": {"cards": [CARD, CARD, CARD]}},
+    {"contentType": "Attachment", "attachment": PDF},
+    QUICK_REPLIES[0],
+]
 ZENDESK: dict[str, Any] = {"zendesk": {"fields": {}, "departments": {}}}
 
 
@@ -189,30 +199,44 @@ async def test_case_thirty_minutes_asleep(visit: Visit) -> None:
     assert visit.gateway.sent().count("after half an hour") == 1
 
 
-async def test_the_panel_has_no_violation_of_axe(visit: Visit) -> None:
-    """axe-core, closed and open, empty and with a thread, light and dark."""
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_panel_has_no_violation_of_axe(visit: Visit, scheme: str) -> None:
+    """axe-core: closed and open, empty, with every kind of content, asked to end, ended, and refused."""
     subprocess.run([ROOT / ".ci" / "browser-parts"], check=True, timeout=50)  # noqa: ASYNC221  # once, before the page
     axe = (ROOT / ".cache" / "npm" / "node_modules" / "axe-core" / "axe.min.js").read_text()
-    judge = (
-        "return (await axe.run('gateway-chat')).violations.map(({ id, nodes }) => [id, nodes.map((n) => n.target)]);"
-    )
-    await visit.page.emulate_media(reduced_motion="reduce")  # a window that still fades in has no contrast yet
-    for scheme in ("light", "dark"):
-        visit.gateway.restart()
-        visit.gateway.settings = {"theme": {"scheme": scheme}}
+
+    async def faultless() -> None:
+        found = "(await axe.run('gateway-chat')).violations.map(({ id, nodes }) => [id, nodes.map((n) => n.html)])"
+        assert await visit.run(f"return {found};") == []
+
+    async def opened() -> None:
         await visit.go()
         await visit.page.evaluate(axe)
-        assert await visit.run(judge) == []
         await visit.page.get_by_role("button", name="Open chat").click()
-        await visit.online()
-        assert await visit.run(judge) == []
-        await visit.write("hello")
-        await visit.gateway.until(lambda: bool(visit.gateway.sent()))
-        reply = {"contentType": "QuickReply", "quickReply": {"text": "Yes", "payload": "yes"}}
-        await visit.gateway.say("Shall I?", type="Structured", content=[reply])
-        await visit.page.get_by_role("button", name="Yes").wait_for()
-        assert await visit.run(judge) == []
-        await visit.run("sessionStorage.clear();")
+
+    await visit.page.emulate_media(reduced_motion="reduce")  # a window that still fades in has no contrast yet
+    visit.gateway.settings = {"theme": {"scheme": scheme}}
+    await visit.go()
+    await visit.page.evaluate(axe)
+    await faultless()
+    await opened()
+    await visit.online()
+    await faultless()
+    await visit.write("hello")
+    for content in EVERY_KIND:
+        await visit.gateway.say("Here", type="Structured", content=[content])
+    await visit.page.get_by_role("button", name="Yes").wait_for()
+    await faultless()
+    await visit.page.get_by_role("button", name="End chat").click()
+    await faultless()
+    await visit.page.get_by_role("button", name="End it").click()
+    await visit.page.get_by_text("This chat has ended.").wait_for()
+    await faultless()
+    visit.gateway.refuse("session", 403, "origin.not_allowed", times=9)
+    await visit.run("sessionStorage.clear();")
+    await opened()
+    await visit.page.get_by_text("Chat is not available right now.").wait_for()
+    await faultless()
 
 
 async def test_loading_costs_little_and_moves_nothing(visit: Visit) -> None:
