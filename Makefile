@@ -6,11 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A file stays in one process. Two of them keep two cores busy, and leave room for the browser and the servers.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Rooms with compiled modules, and what is promised of the whole.
+COMPILED_TESTS := tests/test_compiled.py tests/test_build.py tests/test_gate.py tests/policy tests/store tests/observe \
+  tests/upstream tests/web tests/must_hold tests/threads
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := .cache/node/installed
 
-.PHONY: demo examples test lint types unit bench soak constraints system clean help
+.PHONY: demo examples test compiled test-compiled lint types unit bench soak constraints system clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -61,6 +64,13 @@ bench: $(DEV_STAMP) ## figures beside peers, as ratios of one run (docs/performa
 
 soak: $(DEV_STAMP) ## what must not grow, within bounds: requests, sockets, slow clients, SIGTERM under load
 	$(BIN)/python -m tests.soak
+
+compiled: $(DEV_STAMP) ## a wheel with the inner modules compiled, in dist/ (needs gcc and the headers of Python)
+	@./.ci/compiled
+
+test-compiled: compiled system $(NODE_STAMP) ## the tests of the data path, against that wheel
+	@./.ci/compiled tests
+	@cd .cache/compiled/tree && EXPECT_COMPILED=1 $(CURDIR)/$(PYTEST) $(COMPILED_TESTS)
 
 constraints: ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install --quiet uv

@@ -2,6 +2,7 @@
 
 The house, from the ground up; a room imports only from rooms above it in this list:
 
+    build       which form of the package runs: pure Python, or compiled
     errors      every refusal and fault, with its stable code, cause and remedy
     policy/     pure decisions: origins, visitors, guests, routes, frames, injection, permits
     config/     config.toml and the environment into one frozen, checked Config

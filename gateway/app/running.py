@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from gateway import __version__
 from gateway.app.audit_setup import share_keys
 from gateway.app.feeding import measure_lag, probe_store
 from gateway.app.gateway import Gateway, Surroundings
@@ -25,6 +26,7 @@ from gateway.app.known_secrets import teach
 from gateway.app.listeners import IDLE_GRACE_S, Places, PublicListener, listen_admin, listen_public
 from gateway.app.rotation import SecretWatch, record_rotations, show_fingerprints
 from gateway.app.settled import settle
+from gateway.build import build_form
 from gateway.config.compile import Compiled
 from gateway.config.describe import changed_keys
 from gateway.config.secrets import Secrets
@@ -71,6 +73,7 @@ async def running(
         )
         _note_config(gateway, compiled, surroundings.clock())
         show_fingerprints(gateway.metrics, {}, compiled.fingerprints, surroundings.clock())
+        log.info("gateway.started", version=__version__, build=build_form(), pid=os.getpid())
         public = await listen_public(gateway, compiled, places, stack)
         admin_url = await listen_admin(gateway, compiled, places, stack)
         warming = asyncio.create_task(gateway.tokens.warm_up())

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, NoReturn
 import click
 
 from gateway import __version__
+from gateway.build import build_form
 from gateway.cli.exits import EXIT_MEANINGS, CommandFault, Exit
 from gateway.errors import ConfigFault, GatewayError, Refusal
 
@@ -76,7 +77,7 @@ class CommandTable(click.Group):
 
 
 @click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(__version__, prog_name="gateway")
+@click.version_option(__version__, prog_name="gateway", message=f"%(prog)s %(version)s, {build_form()}")
 def cli() -> None:
     """A website's chat, moved from Zendesk to Genesys Cloud, without a Genesys credential in any browser."""
 

@@ -19,6 +19,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
+from gateway.build import build_form
 from gateway.web.console import PATH as CONSOLE
 from gateway.web.console import ConsolePages, ConsoleParts
 from gateway.web.problems import SERVER
@@ -147,9 +148,8 @@ class Admin:
 
     async def version(self, _request: web.Request) -> web.Response:
         """What runs."""
-        return web.json_response(
-            {"version": __version__, "revision": self._parts.revision, "python": platform.python_version()}
-        )
+        about = {"version": __version__, "revision": self._parts.revision, "python": platform.python_version()}
+        return web.json_response({**about, "build": build_form()})
 
     async def audit_tail(self, request: web.Request) -> web.Response:
         """The newest audit records: a page for people, or one JSON object a line with ?format=jsonl."""

@@ -8,9 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
+import structlog
 
+from gateway import __version__
 from gateway.app.gateway import Surroundings
 from gateway.app.running import Running, checksum, reload, running, serve
+from gateway.build import build_form
 from gateway.config.compile import Compiled
 from gateway.errors import ConfigFault
 from tests.stack import compiled, mock_flags, whole_stack
@@ -108,3 +111,11 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 def test_the_checksum_tells_configurations_apart() -> None:
     assert checksum(compiled({})) == checksum(compiled({}))
     assert checksum(compiled({})) != checksum(compiled({"sites.shop.locale": "de"}))
+
+
+async def test_the_start_line_of_the_log_says_which_form_of_the_package_runs(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with whole_stack(tmp_path):
+            pass
+    [started] = [line for line in lines if line["event"] == "gateway.started"]
+    assert (started["log_level"], started["version"], started["build"]) == ("info", __version__, build_form())

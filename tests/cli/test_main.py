@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from gateway import __version__
+from gateway.build import build_form
 from gateway.cli import main as module
 from gateway.cli.exits import CommandFault, Exit
 from gateway.cli.main import COMMANDS, Entry, run
@@ -103,3 +105,8 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == Exit.OK
     assert json.loads(capsys.readouterr().out)["additionalProperties"] is False
+
+
+def test_the_version_says_which_form_of_the_package_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == Exit.OK
+    assert capsys.readouterr().out == f"gateway {__version__}, {build_form()}\n"

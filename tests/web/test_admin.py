@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
+from gateway.build import build_form
 from gateway.web.admin import Admin, AdminParts
 
 Client = TestClient[Request, Application]
@@ -60,7 +61,9 @@ async def test_a_draining_node_is_not_ready(make: Make) -> None:
 async def test_metrics_and_version_are_served(make: Make) -> None:
     client = await make()
     assert (await (await client.get("/metrics")).text()) == "gateway_build_info 1\n"
-    assert "version" in await (await client.get("/version")).json()
+    about = await (await client.get("/version")).json()
+    assert about["version"]
+    assert about["build"] == build_form()
 
 
 async def test_the_audit_tail_is_readable_and_escaped(make: Make) -> None:
