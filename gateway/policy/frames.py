@@ -220,12 +220,12 @@ def client_frame(state: SocketState, payload: bytes, rules: SocketRules, now: fl
     """The verdict on one text frame of the client. Never raises a Refusal: it is the answer."""
     if len(payload) > rules.max_frame_bytes:
         return Close(CLOSE_TOO_LARGE, errors.FRAME_TOO_LARGE.code, errors.FRAME_TOO_LARGE)
+    frame: dict[str, object] = {}
     try:
         frame = parse_object_bytes(payload)
-    except ValueError as exc:
-        return _refuse(state, Refusal(errors.FRAME_MALFORMED, f"the frame {exc}"), None, now)
-    try:
         return _judge(state, frame, rules, now)
+    except ValueError as exc:  # of the parser, or of the writer behind all rules
+        return _refuse(state, Refusal(errors.FRAME_MALFORMED, f"the frame {exc}"), _tracing_id(frame), now)
     except Refusal as refusal:
         return _refuse(state, refusal, _tracing_id(frame), now)
 
@@ -250,7 +250,10 @@ def refuse_login(state: SocketState, needs: NeedsJwt, now: float) -> Answer | Cl
 
 
 def _judge(state: SocketState, frame: dict[str, object], rules: SocketRules, now: float) -> bytes | NeedsJwt:
-    """Pass a parsed frame, or raise the Refusal of the first rule that it breaks; the state changes last."""
+    """Pass a parsed frame, or raise the Refusal of the first rule that it breaks; the state changes last.
+
+    Raises ValueError for what parses and cannot be written again.
+    """
     action = frame.get("action")
     if type(action) is not str:
         raise Refusal(errors.FRAME_MALFORMED, "the frame has no action")
@@ -274,14 +277,17 @@ def _judge(state: SocketState, frame: dict[str, object], rules: SocketRules, now
     else:
         strip_attributes(frame)
     frame["token"] = guest.upstream_token
-    verdict = _outgoing(frame, kind)
+    payload = serialise_bytes(frame)  # before a JWT is fetched for it
     _pace(state, kind, now)
     state.guest, state.phase, state.client_token = guest, move, token
-    return verdict
+    return NeedsJwt(frame, _tracing_id(frame)) if kind is _LOGIN else payload
 
 
 def _signing_in(kind: Kind, guest: SocketGuest, frame: dict[str, object], rules: SocketRules) -> Kind:
-    """What sort of configure this is: where the site signs in at Genesys, a verified guest's becomes a sign-in."""
+    """What sort of configure this is: where the site signs in at Genesys, a verified guest's becomes a sign-in.
+
+    The client's own `data.code` is dropped: the relay sets it.
+    """
     if kind is _CONFIGURE and rules.genesys_login and guest.verified:
         kind = _LOGIN
         frame["action"] = LOGIN_ACTION
@@ -289,19 +295,10 @@ def _signing_in(kind: Kind, guest: SocketGuest, frame: dict[str, object], rules:
         raise Refusal(errors.FRAME_LOGIN)
     if "resumeToken" in frame:
         raise Refusal(errors.FRAME_ACTION, "resumeToken is never admitted")
-    return kind
-
-
-def _outgoing(frame: dict[str, object], kind: Kind) -> bytes | NeedsJwt:
-    """The frame as Genesys gets it; what cannot be written is refused before a JWT is fetched for it."""
-    data = frame.get("data") if kind is _LOGIN else None
-    if type(data) is dict:
+    data = frame.get("data")
+    if kind is _LOGIN and isinstance(data, dict):
         data.pop("code", None)
-    try:
-        payload = serialise_bytes(frame)
-    except ValueError as exc:
-        raise Refusal(errors.FRAME_MALFORMED, f"the frame {exc}") from exc
-    return NeedsJwt(frame, _tracing_id(frame)) if kind is _LOGIN else payload
+    return kind
 
 
 def _new_token(state: SocketState, token: object) -> str:
