@@ -78,40 +78,45 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_write_is_asked_for_once_while_each_turn_of_the_loop_brings_more_grants(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many grants had been let in whenever a write was asked for."""
+    found: list[int] = []
     urge = Writer.urge
 
     def counted(writer: Writer) -> None:
-        asked.append(writer.grants_pushed)
+        found.append(writer.grants_pushed)
         urge(writer)
+
+    monkeypatch.setattr(Writer, "urge", counted)
+    return found
+
+
+async def test_a_write_is_asked_for_once_while_the_loop_lets_in_more_grants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int]
+) -> None:
+    monkeypatch.setattr("gateway.observe.audit.log.GATHER_S", 60.0)
 
     async def after(log: AuditLog, turns: int) -> None:
         for _ in range(turns):
             await asyncio.sleep(0)
         await log.grant(issued(turns))
 
-    monkeypatch.setattr("gateway.observe.audit.log.GATHER_S", 60.0)
-    monkeypatch.setattr(Writer, "urge", counted)
-    async with opened(tmp_path) as log:
+    async with opened(tmp_path, grant_timeout_s=60.0) as log:
         await asyncio.gather(*(after(log, turns) for turns in range(20)))
         assert asked == [20]
         await log.grant(issued(20))
         assert asked == [20, 21]
 
 
-async def test_a_grant_does_not_wait_for_more_for_ever(tmp_path: Path) -> None:
-    async with opened(tmp_path) as log:
-        first = asyncio.create_task(log.grant(issued(0)))
-        more: list[asyncio.Task[None]] = []
-        async with asyncio.timeout(30):
-            while not first.done():  # each turn of the loop brings one more
-                more.append(asyncio.create_task(log.grant(issued(len(more) + 1))))
-                await asyncio.sleep(0)
-        await asyncio.gather(first, *more)
-    assert len(documents(tmp_path, "session.issued")) == 1 + len(more)
+async def test_a_grant_does_not_wait_for_more_for_ever(tmp_path: Path, asked: list[int]) -> None:
+    async with opened(tmp_path, grant_timeout_s=60.0) as log:
+        let_in: list[asyncio.Task[None]] = []
+        while not asked:  # each turn of the loop brings one more
+            let_in.append(asyncio.create_task(log.grant(issued(len(let_in)))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*let_in)
+    assert len(documents(tmp_path, "session.issued")) == len(let_in)
 
 
 async def test_a_grant_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
