@@ -89,6 +89,20 @@ class GatewayConnection(ShortWay):
         elif self._header_since is None and not self._request_in_progress and not self._upgraded:
             self._header_since = self._loop.time()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for a bool, aiohttp gives none
+        """The caller will say no more. Whoever has asked all gets its answer before the connection ends.
+
+        False: it ends at once. TLS knows no half-closed connection (the transport would end it in any case).
+        """
+        asked = self._carried is not None
+        if not asked and self._request_in_progress and self._current_request is not None and not self._upgraded:
+            asked = self._current_request.content.is_eof()
+        wire = self._wire
+        if not asked or wire is None or wire.get_extra_info("sslcontext") is not None:
+            return False
+        self.close()
+        return True
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """The end."""
         self._wire = None

@@ -321,3 +321,38 @@ async def test_a_caller_who_reads_nothing_is_cut_in_the_end_and_gives_its_place_
         monkeypatch.undo()
         wire.behind.script = Behind().script
         assert (await wire.ask(wire.post(), way)).status == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", [20, LARGE * len(PIECE)], ids=["whole", "streamed"])
+async def test_a_caller_who_closes_its_half_after_asking_gets_its_answer(tmp_path: Path, size: int, way: str) -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        asked.set()
+        await closed.wait()
+        await peer.answer(b"1" * size, extra=JSON_LINE)
+
+    async with running_wire(tmp_path, script=script) as wire:
+        line = await wire.open()
+        await line.say(wire.post(), way)
+        await asked.wait()
+        line.writer.write_eof()
+        await wire.turn()
+        closed.set()
+        answer = await line.answer()
+        assert (answer.status, len(answer.body)) == (200, size)
+        assert await line.rest() == b""
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_caller_who_closes_its_half_at_rest_or_within_a_request_is_let_go(tmp_path: Path, way: str) -> None:
+    async with running_wire(tmp_path) as wire:
+        for sent in (b"", wire.post()[:50], wire.head(500) + b"{"):
+            line = await wire.open()
+            await line.say(wire.post())
+            assert (await line.answer()).status == 200
+            await line.say(sent, way)
+            line.writer.write_eof()
+            assert await line.rest() == b""
+        assert len(wire.behind.seen) == 3
