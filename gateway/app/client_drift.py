@@ -58,6 +58,10 @@ async def find_drift(
     org, client = credentials.org, credentials.client
     desk = LoginDesk(leg_of(credentials.login_url))
     granted = await desk.ask(credentials.client_id, credentials.secret)
+    differs: list[str] = []
+    if isinstance(granted, Denied) and granted.failure is FetchFailure.INVALID_CLIENT and credentials.previous_secret:
+        granted = await desk.ask(credentials.client_id, credentials.previous_secret)
+        differs.append("Genesys takes its previous secret only; the rotation there is not done")
     if isinstance(granted, Denied):
         said = f"the login host {credentials.login_url} gave no token: {granted.failure}"
         return Drift(org, client, (said,), unreachable=granted.failure in UNREACHED)
@@ -65,7 +69,6 @@ async def find_drift(
     owner = await whose_token(api, bearer)
     if owner is None:
         return Drift(org, client, unproved=("tokens/me gave no usable answer",))
-    differs: list[str] = []
     if is_foreign(owner, credentials):
         differs.append(f"the token belongs to organisation {owner.organization_id}, client {owner.client_id}")
     if owner.grant_type not in (None, CLIENT_CREDENTIALS):

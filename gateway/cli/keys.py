@@ -41,7 +41,7 @@ _SAYS: Final = {
 
 @click.group()
 def keys() -> None:
-    """Signing keys of the id_tokens: list, rotate, withdraw.
+    """Every secret with its age; signing keys of the id_tokens: list, rotate, withdraw.
 
     Running gateways that share the directory notice each change by themselves; nothing is restarted.
     """

@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         "gateway.cli.catalogue:catalogue", "The known operations of the Platform API: show, find, refresh."
     ),
     "audit": Entry("gateway.cli.audit:audit_group", "Verify, search, prove and prune the tamper-evident audit log."),
-    "keys": Entry("gateway.cli.keys:keys", "List, rotate and withdraw the signing keys of id_tokens."),
+    "keys": Entry("gateway.cli.keys:keys", "Ages of all secrets; list, rotate, withdraw signing keys of id_tokens."),
     "snippet": Entry("gateway.cli.snippet:snippet", "Print the tags that embed a site's chat."),
     "csp": Entry("gateway.cli.csp:csp_command", "Print the Content-Security-Policy that a site's pages need."),
     "shim": Entry("gateway.cli.shim:shim", "Zendesk's calls on the pages: which are used, and what happens to them."),

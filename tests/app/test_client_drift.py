@@ -19,7 +19,11 @@ READER = RoleReader("c0ffee00-0000-4000-8000-0000000000ff", Secret("mock-secret-
 
 
 async def drift_of(
-    *, api_fault: str | None = None, permissions: set[str] | None = None, reader: RoleReader | None = None
+    *,
+    api_fault: str | None = None,
+    permissions: set[str] | None = None,
+    reader: RoleReader | None = None,
+    secrets: tuple[str, str | None] = ("mock-secret-closer", None),
 ) -> Drift:
     plan = ClientPlan("acme", "closer", CLOSER, (), NEEDED, NEEDED, (), ())
     async with running_mock(MockSettings.free_ports()) as mock:
@@ -32,7 +36,7 @@ async def drift_of(
         mock.world.add_client(Client("auditor", READER.client_id, [secret], {"authorization:role:view"}))
         legs: dict[str, HttpLeg] = {}
         login, api = mock.endpoints.login, mock.endpoints.api
-        credentials = ClientCredentials("acme", "r", login, "closer", CLOSER, "mock-secret-closer")
+        credentials = ClientCredentials("acme", "r", login, "closer", CLOSER, *secrets)
         try:
             return await find_drift(credentials, plan, lambda url: legs.setdefault(url, HttpLeg(url)), api, reader)
         finally:
@@ -61,3 +65,11 @@ async def test_a_reader_that_gets_no_token_proves_nothing() -> None:
 
 async def test_tokens_me_that_does_not_answer_proves_nothing() -> None:
     assert (await drift_of(api_fault="garbage")).unproved == ("tokens/me gave no usable answer",)
+
+
+async def test_a_secret_that_genesys_does_not_know_yet_is_told_and_the_rest_compared_all_the_same() -> None:
+    found = await drift_of(permissions={*NEEDED}, reader=READER, secrets=("the-next-secret", "mock-secret-closer"))
+    assert found.differs == ("Genesys takes its previous secret only; the rotation there is not done",)
+    neither = await drift_of(secrets=("the-next-secret", "nor-this-one"))
+    assert (len(neither.differs), neither.unreachable) == (1, False)
+    assert "invalid_client" in neither.differs[0]
