@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.stage import Stage, staged
-from tests.journeys.window import window_of
+from tests.journeys.window import Window, window_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 MESSENGER: dict[str, object] = {"sites__shop__mode": "messenger", "sites__shop__visitors__genesys_login": False}
@@ -151,6 +151,25 @@ async def test_two_tabs_are_one_visitor_in_either_mode(tmp_path: Path, browser: 
             await pages[1].reload()
             await until(lambda: len(verified_in(stage)) >= 2)
             assert len(set(verified_in(stage))) == 1
+
+
+async def test_proxied_two_tabs_of_a_signed_in_visitor_show_one_thread_as_it_grows(
+    stage: Stage, browser: Browser
+) -> None:
+    async with messenger_tabs(browser) as tabs:
+        first, second = [Window(await tabs.new_page()) for _ in range(2)]
+        await first.open_chat(stage.shop.url)
+        await first.page.get_by_role("button", name="Sign in as Ada").click()
+        await expect(first.status).to_have_text("Signed in")
+        await first.write("From the first tab")
+        await first.hears("You said: From the first tab")
+        await second.open_chat(stage.shop.url)
+        await second.hears("You said: From the first tab")
+        await second.write("From the second tab")
+        await first.hears("From the second tab")
+        await first.hears("You said: From the second tab")
+        assert stage.guest_texts() == ["From the first tab", "From the second tab"]
+        assert len(stage.mock.world.conversations) == 1
 
 
 async def test_proxied_a_sign_in_that_lapses_is_renewed_without_a_word_to_the_page(

@@ -145,7 +145,11 @@ async def test_case_offline_and_back(visit: Visit) -> None:
 
 
 async def test_case_two_tabs(visit: Visit) -> None:
-    """Two tabs of the page: two connections, each its own draft, nothing sent twice."""
+    """A tab opened anew by an anonymous visitor is a chat of its own: nothing crosses, nothing is sent twice.
+
+    A duplicated tab: `test_two_tabs_of_one_visitor_show_the_same_thread` of test_widget.py; tabs of a visitor who is
+    signed in: tests/journeys/test_sign_in.py.
+    """
     await visit.chat()
     second = await visit.context.new_page()
     await second.goto(visit.site.url)
@@ -155,6 +159,9 @@ async def test_case_two_tabs(visit: Visit) -> None:
     await second.keyboard.press("Enter")
     await visit.write("first")
     await visit.gateway.until(lambda: sorted(visit.gateway.sent()) == ["first", "second"])
+    assert len({id(guest) for guest in visit.gateway.sessions.values()}) == 2
+    await expect(second.get_by_role("log").get_by_text("first")).to_have_count(0)
+    await expect(visit.log.get_by_text("second")).to_have_count(0)
     await second.close()
 
 
