@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -27,6 +28,32 @@ REF_KINDS: Final = ("token", "session", "conversation")
 _POLL_S: Final = 1.0
 _BUCKET: Final = re.compile(r"^(\d+)(s|m|h|d)$")
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Strangers:
+    """Lines that are no records: counted in one passage of the log, and told at the end."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Another passage begins: count anew."""
+        self._count = 0
+        self._files: set[str] = set()
+
+    def add(self, path: Path) -> None:
+        """One line of this file."""
+        self._count += 1
+        self._files.add(path.name)
+
+    def tell(self) -> None:
+        """Say on stderr what was passed over."""
+        if self._count:
+            places = ", ".join(sorted(self._files))
+            click.echo(
+                f"passed over lines that are no records: {self._count}, in {places}; `gateway audit verify` tells more",
+                err=True,
+            )
 
 
 @click.command()
@@ -56,15 +83,16 @@ def query(form: str, follow: bool, limit: int | None, **named: Any) -> int:
     where = {name: named.pop(name) for name in ("directory", "config_path", "key_path", "deployment", "node")}
     settings = settings_of(**where)
     wanted = _filter(settings, where, named)
-    shown = 0
+    shown, strangers = 0, Strangers()
     with files_read():
         if not follow:  # who follows may wait for the first record
             log_dirs(settings)
-        for found in _stream(settings, wanted, follow=follow):
+        for found in _stream(settings, wanted, strangers, follow=follow):
             click.echo(FORMATS[form](found.line, found.document))
             shown += 1
             if limit is not None and shown >= limit:
                 break
+    strangers.tell()
     record_reading(settings, f"query {wanted}", shown)
     return Exit.OK
 
@@ -85,11 +113,12 @@ def _filter(settings: AuditSettings, where: dict[str, Any], named: dict[str, Any
     )  # fmt: skip
 
 
-def _stream(settings: AuditSettings, wanted: Filter, *, follow: bool) -> Iterator[Found]:
+def _stream(settings: AuditSettings, wanted: Filter, strangers: Strangers, *, follow: bool) -> Iterator[Found]:
     """Yield what there is; with `follow` then what comes, in the order in which it is seen."""
     last: dict[str, int] = {}
     while True:
-        for found in search([path for path in settings.dirs if path.is_dir()], wanted):
+        strangers.begin()
+        for found in search([path for path in settings.dirs if path.is_dir()], wanted, strangers.add):
             if found.sequence > last.get(found.writer, -1):
                 last[found.writer] = found.sequence
                 yield found
@@ -118,13 +147,15 @@ def stats(by: str, bucket: str | None, since: str | None, until: str | None, out
     settings, now = settings_of(**where), time.time()
     wanted = Filter(since=moment(since, now), until=moment(until, now))
     with files_read():
-        rows = count(search(log_dirs(settings), wanted), groups, bucket_s)
+        strangers = Strangers()
+        rows = count(search(log_dirs(settings), wanted, strangers.add), groups, bucket_s)
     names = [*(["time"] if bucket_s else []), *groups]
     if output == "json":
         print_json([dict(zip(names, key, strict=True)) | {"count": number} for key, number in rows])
     else:
         for key, number in rows:
             click.echo(f"{number:8}  {'  '.join(item or '-' for item in key)}")
+    strangers.tell()
     return Exit.OK
 
 
@@ -154,8 +185,10 @@ def find_hash(secret: str | None, kinds: tuple[str, ...], output: str, **where: 
         ring = KeyRing(settings.dir / "keys")
         refs = {kind: ring.ref(kind, text) for kind in kinds or REF_KINDS}
         dirs = log_dirs(settings)
-        named = list(search(dirs, Filter(refs=frozenset(refs.values()))))
+        strangers = Strangers()
+        named = list(search(dirs, Filter(refs=frozenset(refs.values())), strangers.add))
         found = list(deeds(dirs, named)) if named else []
+    strangers.tell()
     record_reading(settings, f"hash {' '.join(sorted(refs.values()))}", len(found))
     _print_hash(refs, found, output)
     return Exit.OK if found else Exit.FAILED

@@ -143,6 +143,15 @@ def test_query_finds_what_was_asked(log: Log, words: list[str], count: int) -> N
     assert len(result.stdout.splitlines()) == count
 
 
+@pytest.mark.parametrize("words", [["query"], ["stats"], ["hash", LEAKED]])
+def test_a_spoilt_line_is_passed_over_and_told(log: Log, words: list[str]) -> None:
+    lines = lines_of(log.made.path)
+    log.made.path.write_bytes(b"".join([lines[0], b'{"event.action":["x"]}\n', *lines[1:]]))
+    result = log.run(*words)
+    assert result.exit_code == Exit.OK
+    assert f"passed over lines that are no records: 1, in {log.made.path.name};" in result.stderr
+
+
 def test_reading_is_recorded_and_the_log_still_verifies(log: Log) -> None:
     log.run("query", "--subject", "ann", "--site", "shop")
     result = log.run("query", "--action", "audit.read")

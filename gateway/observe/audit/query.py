@@ -1,23 +1,30 @@
 """Searching and counting the log: all writers as one stream by time, filtered; nothing is changed, nothing is verified.
 
-Constant memory. Leaves output forms to export.py and proof to verify.py.
+Constant memory. Leaves output forms to export.py and proof to verify.py. The rule: a line that is no record is passed
+over and told, so that nobody can make a log unreadable by spoiling a line of it.
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.observe.audit.actions import ACTIONS
+from gateway.observe.audit.fields import COMMON, FIELDS
 from gateway.observe.audit.plan import plan_of
 from gateway.observe.audit.records import iso
 from gateway.observe.audit.segments import SegmentFile, by_writer, find_segments, read_lines
 from gateway.observe.audit.times import parse_time
 
 _TIME = slice(15, 42)  # `{"@timestamp":"` and 27 characters
+_BEGINNING = b'{"@timestamp":"'
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "strings": list,
+}  # fmt: skip
 _GIVING = frozenset({"session.issued", "token.minted"})
 
 
@@ -32,6 +39,8 @@ class Found(NamedTuple):
 
 
 Ranked = tuple[str, str, int, Found]
+Strange = Callable[[Path], None]
+"""Hears of a line that is no record, by its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +100,14 @@ class Filter:
         return " ".join(said) or "everything"
 
 
-def search(paths: Iterable[Path], wanted: Filter) -> Iterator[Found]:
-    """Yield the records asked for, by time, then writer, then sequence; raises OSError."""
+def search(paths: Iterable[Path], wanted: Filter, strange: Strange = lambda path: None) -> Iterator[Found]:
+    """Yield the records asked for, by time, then writer, then sequence; raises OSError. `strange` hears of each whole
+    line that is no record, by its file.
+    """
     since = "" if wanted.since is None else iso(wanted.since)
     until = "~" if wanted.until is None else iso(wanted.until)
-    streams = [_of_writer(segments, wanted, since, until) for segments in by_writer(find_segments(paths)).values()]
+    writers = by_writer(find_segments(paths)).values()
+    streams = [_of_writer(segments, wanted, since, until, strange) for segments in writers]
     return (found for *_, found in heapq.merge(*streams))
 
 
@@ -123,7 +135,9 @@ def deeds(paths: Iterable[Path], given: Sequence[Found]) -> Iterator[Found]:
             yield found
 
 
-def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str) -> Iterator[Ranked]:
+def _of_writer(
+    segments: Sequence[SegmentFile], wanted: Filter, since: str, until: str, strange: Strange
+) -> Iterator[Ranked]:
     """Yield one writer's records in their own order, each with the latest time seen so far:
     clocks and queues may step back.
     """
@@ -139,25 +153,49 @@ def _of_writer(segments: Sequence[SegmentFile], wanted: Filter, since: str, unti
                 break  # void after a fault: the same records stand in the next segment
             offset += len(line)
             at = line[_TIME].decode("ascii", "replace")
-            if not since <= at <= until:
+            if line.startswith(_BEGINNING) and not since <= at <= until:
                 continue
             found = parsed(line.rstrip(b"\n"))
-            if found is not None and wanted.admits(found.document):
+            if found is None:
+                if line.endswith(b"\n"):  # without one: torn by a crash
+                    strange(segment.path)
+            elif wanted.admits(found.document):
                 latest = max(latest, at)
                 yield latest, found.writer, found.sequence, found
 
 
 def parsed(line: bytes) -> Found | None:
-    """Return a line as a record, or None when it is none (a torn tail)."""
+    """Return a line as a record, or None when it is none: torn, or spoilt by somebody."""
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(document, dict) or "event.action" not in document:
+    if not isinstance(document, dict) or not _is_record(document):
         return None
-    return Found(str(document.get("@timestamp")), str(document.get("gateway.writer")),
-        int(document.get("event.sequence", -1)),
-                 line, document)  # fmt: skip
+    return Found(
+        document["@timestamp"], document["gateway.writer"], document["event.sequence"], line, document
+    )  # fmt: skip
+
+
+def _is_record(document: Mapping[str, Any]) -> bool:
+    """Has it what each record and its kind of record must have, every field of the type of the table, and a moment?"""
+    action = document.get("event.action")
+    row = ACTIONS.get(action) if isinstance(action, str) else None
+    if row is None or not (COMMON.keys() <= document.keys() and document.keys() >= set(row.needs)):
+        return False
+    for name, value in document.items():
+        field = FIELDS.get(name)
+        if field is None:
+            continue
+        if not isinstance(value, _TYPES[field.kind]):
+            return False
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            return False
+    try:
+        parse_time(document["@timestamp"])
+    except ValueError:
+        return False
+    return True
 
 
 GROUPS = {"action": "event.action", "reason": "event.reason", "site": "gateway.site", "route": "gateway.route",

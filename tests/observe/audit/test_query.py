@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gateway.observe.audit import records
+from gateway.observe.audit.export import FORMATS
 from gateway.observe.audit.query import Filter, count, deeds, parsed, search
 from gateway.observe.audit.records import Record, subject
-from tests.observe.audit.making import START, Hand, Made, use
+from tests.observe.audit.making import START, Hand, Made, lines_of, use
 
 
 @pytest.fixture
@@ -65,6 +67,41 @@ def test_counting_by_group_and_time(directory: Path) -> None:
 def test_a_torn_line_is_no_record() -> None:
     assert parsed(b'{"@times') is None
     assert parsed(b"[]") is None
+
+
+def spoilt(line: bytes) -> list[bytes]:
+    """A line in ways in which somebody could spoil it; each is JSON still."""
+    whole = orjson.loads(line)
+    changes: list[dict[str, object]] = [
+        {"@timestamp": "2026"}, {"@timestamp": 7}, {"@timestamp": "2026-13-40T99:00:00.000000Z"},
+        {"event.action": "nothing.known"}, {"event.action": ["proxy.allowed"]}, {"event.sequence": "x"},
+        {"gateway.writer": None}, {"gateway.ref.token": ["x"]}, {"event.category": [{}]}, {"service.version": 1},
+    ]  # fmt: skip
+    lacking = [{name: value for name, value in whole.items() if name != gone} for gone in ("event.id", "gateway.route")]
+    return [orjson.dumps(one) for one in (*({**whole, **change} for change in changes), *lacking)] + [b"{}", b"null"]
+
+
+def test_a_spoilt_line_hides_itself_only_and_is_told(tmp_path: Path) -> None:
+    made = Made(tmp_path).write([use(number) for number in range(3)]).close()
+    lines = lines_of(made.path)
+    at = next(number for number, line in enumerate(lines) if b'"proxy.allowed"' in line)
+    assert [parsed(line[:-1]) is not None for line in lines] == [True] * len(lines)
+    for line in spoilt(lines[at]):
+        made.path.write_bytes(b"".join([*lines[:at], line + b"\n", *lines[at + 1 :]]))
+        told: list[Path] = []
+        found = list(search([tmp_path], Filter(), told.append))
+        assert (len(found), told) == (len(lines) - 1, [made.path]), line
+        for item in found:
+            assert all(form(item.line, item.document) for form in FORMATS.values())
+        assert sum(number for _, number in count(found, ["action", "reason"], 300)) == len(found)
+
+
+def test_a_line_that_a_crash_tore_is_nobodys_fault(tmp_path: Path) -> None:
+    made = Made(tmp_path).write([use(1)]).crash()
+    made.path.write_bytes(made.path.read_bytes() + b'{"@timestamp":"2026-11-18T')
+    told: list[Path] = []
+    assert list(search([tmp_path], Filter(), told.append))
+    assert told == []
 
 
 def test_a_filter_says_what_was_asked_but_nobodys_name() -> None:
