@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -216,7 +215,7 @@ def test_a_permit_cannot_be_altered_into_another() -> None:
     permit = decide(facts("GET", READ, GUEST), RULES, NOW)
     with pytest.raises((TypeError, ValueError)):
         replace(permit, site="bank")
-    assert copy.copy(permit) == permit
+    assert permit.site == "shop"
 
 
 SOCKET = facts("GET", "/v1", TICKETED)
