@@ -313,6 +313,8 @@ def _new_token(state: SocketState, token: object) -> str:
 def _check_deployment(frame: dict[str, object], rules: SocketRules) -> None:
     """`configure*` must name the site's deployment; any other frame that names one must name the same."""
     named = frame.get("deploymentId")
+    if named == rules.deployment_id:
+        return
     if not isinstance(named, str) or named.lower() != rules.deployment_id.lower():
         raise Refusal(errors.FRAME_DEPLOYMENT)
 
