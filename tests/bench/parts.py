@@ -13,6 +13,7 @@ from typing import Final
 
 from tests.bench import peers, visitor
 from tests.bench.audit import audit
+from tests.bench.compiled import SUFFIX, compiled_environ, in_both_forms
 from tests.bench.growth import growth, tls, workers
 from tests.bench.inside import inside
 from tests.bench.inside_sockets import inside_sockets
@@ -34,6 +35,10 @@ def calls(plan: Plan, report: Report) -> None:
         report.hold("start", "seconds until ready", ours.ready_s, at_most=1.0)
         report.hold("start", "MiB when idle", memory_kib(ours.process.pid) / 1024, at_most=80)
         targets: dict[str, Target] = {OURS: (ours.process, ours.port, post(ours.session()))}
+        environ = compiled_environ()
+        if environ is not None:
+            fast = stack.enter_context(gateway(Shape(api, NO_SOCKETS), plan.directory, environ))
+            targets[OURS + SUFFIX] = (fast.process, fast.port, post(fast.session()))
         for peer in peers.CALLS:
             if peer.installed:
                 process, port = stack.enter_context(peer.running(plan.directory, behind.port))
@@ -44,6 +49,8 @@ def calls(plan: Plan, report: Report) -> None:
             aim = 0.60 if connections == 32 else None
             report.compare(part, OURS, "caddy", "cpu_us", at_most=aim)
             report.compare(part, OURS, "aiohttp-bare", "cpu_us", at_most=aim)
+            for other in ("caddy", "aiohttp-bare", OURS):
+                report.compare(part, OURS + SUFFIX, other, "cpu_us")
         report.hold("start", "MiB after the load", memory_kib(ours.process.pid) / 1024, at_most=110)
 
 
@@ -86,8 +93,8 @@ PARTS: Final[dict[str, Callable[[Plan, Report], None]]] = {
     "calls": calls,
     "scripts": scripts,
     "sessions": sessions,
-    "inside": inside,
-    "inside-sockets": inside_sockets,
+    "inside": in_both_forms("inside", inside),
+    "inside-sockets": in_both_forms("inside-sockets", inside_sockets),
     "latency": latency,
     "growth": growth,
     "tls": tls,
