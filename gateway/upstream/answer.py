@@ -36,7 +36,7 @@ class Answer:
     """
 
     __slots__ = (
-        "_buffered", "_chunks", "_fault", "_low_bytes", "_waiter", "_wire", "arrived", "complete", "deadline",
+        "_chunks", "_fault", "_low_bytes", "_waiter", "_wire", "arrived", "buffered", "complete", "deadline",
         "headers", "is_paused", "loop", "method", "plan", "seen", "status", "waited_s",
     )  # fmt: skip
 
@@ -62,7 +62,8 @@ class Answer:
         """Does the wire wait for our reader?"""
         self._low_bytes = low_bytes
         self._chunks: deque[bytes] = deque()
-        self._buffered = 0
+        self.buffered = 0
+        """Bytes of the body that wait for the reader."""
         self._fault: UpstreamFault | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._wire = wire
@@ -124,7 +125,7 @@ class Answer:
         """Give up what is left: the connection is cut unless the body is complete. Twice does no harm."""
         wire, self._wire = self._wire, None
         self._chunks.clear()
-        self._buffered = 0
+        self.buffered = 0
         if self.complete:
             return
         if self._fault is None:
@@ -174,9 +175,9 @@ class Answer:
     def whole(self, max_bytes: int) -> bytes | None:
         """The body when all of it is here, in one piece and not too long; None: `read` it."""
         chunks = self._chunks
-        if not self.complete or len(chunks) > 1 or self._buffered > max_bytes:
+        if not self.complete or len(chunks) > 1 or self.buffered > max_bytes:
             return None
-        self._buffered = 0
+        self.buffered = 0
         return chunks.popleft() if chunks else b""
 
     def set_head(self, status: int, headers: list[Header], plan: BodyPlan) -> None:
@@ -189,8 +190,8 @@ class Answer:
     def put(self, chunk: bytes) -> int:
         """Take a piece of the body; returns how many bytes wait for the reader."""
         self._chunks.append(chunk)
-        self._buffered += len(chunk)
-        return self._buffered
+        self.buffered += len(chunk)
+        return self.buffered
 
     def finish(self) -> None:
         """The whole body has come; the connection is let go."""
@@ -210,8 +211,8 @@ class Answer:
     def _take(self) -> bytes:
         """Hand out the oldest piece, and let the wire go on when there is room."""
         chunk = self._chunks.popleft()
-        self._buffered -= len(chunk)
-        if self.is_paused and self._buffered <= self._low_bytes:
+        self.buffered -= len(chunk)
+        if self.is_paused and self.buffered <= self._low_bytes:
             self.is_paused = False
             if self._wire is not None:
                 self._wire.resume()

@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection to an upstream: bytes out, llhttp in, one exchange at a time.
+"""One HTTP/1.1 connection to an upstream: bytes out, an answer in, one exchange at a time.
 
-Leaves meaning to framing.py, the body to answer.py, sharing to pool.py. The rule: a connection is offered again only
+Leaves reading to reader.py, the body to answer.py, sharing to pool.py. The rule: a connection is offered again only
 after a complete, unambiguous exchange with nothing behind it; in every other case it is cut.
 """
 
@@ -8,47 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Final, cast
-
-import httptools
+from typing import cast
 
 from gateway.upstream.answer import Answer
 from gateway.upstream.faults import FaultKind, UpstreamFault
-from gateway.upstream.framing import AmbiguousAnswer, Framing, Header, plan_body
+from gateway.upstream.framing import Framing
+from gateway.upstream.reader import AnswerReader
 from gateway.upstream.settings import LegSettings
-
-_CONTINUE: Final = 100
-_SWITCHING: Final = 101
 
 
 class Connection(asyncio.Protocol):
     """A connection in the pool. `free` is called when it may be used again, `lost` once when it is gone."""
 
     __slots__ = (
-        "_answer",
-        "_closing",
-        "_done",
-        "_free",
-        "_headers",
-        "_in_head",
-        "_interim",
-        "_loop",
-        "_lost",
-        "_low_bytes",
-        "_max_headers",
-        "_may_continue",
-        "_moved",
-        "_moved_at",
-        "_parser",
-        "_sending",
-        "_settings",
-        "_silent_bytes",
-        "_status",
-        "_transport",
-        "_unsent_bytes",
-        "_write_gate",
-        "born_at",
-        "idle_since",
+        "_answer", "_closing", "_free", "_loop", "_lost", "_low_bytes", "_may_continue", "_moved", "_moved_at",
+        "_reader", "_sending", "_settings", "_transport", "_unsent_bytes", "_write_gate", "born_at", "idle_since",
     )  # fmt: skip
 
     def __init__(
@@ -61,18 +35,11 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._settings = settings
         self._low_bytes = settings.high_water_bytes // 2
-        self._max_headers = settings.max_headers
+        self._reader = AnswerReader(settings)
         self._free = free
         self._lost = lost
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
-        self._headers: list[Header] = []
-        self._in_head = False
-        self._status = 0
-        self._interim = 0
-        self._silent_bytes = 0
-        self._done = False
         self._closing = False
         self._sending = False
         self._may_continue: asyncio.Future[None] | None = None
@@ -145,10 +112,9 @@ class Connection(asyncio.Protocol):
         """
         transport = self._transport
         answer = self._answer = Answer(self._loop, method, deadline, self._low_bytes, self)
-        self._headers = []
-        self._in_head = True
-        self._done = self._sending = False
-        self._interim = self._silent_bytes = self._unsent_bytes = 0
+        self._reader.begin(answer)
+        self._sending = False
+        self._unsent_bytes = 0
         self._moved = True
         if transport is not None:
             transport.write(request)
@@ -205,30 +171,30 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not its subclasses
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; end, pass on or cut, by what came of it."""
-        answer, parser = self._answer, self._parser
-        if answer is None or parser is None:
+        """Read on; end, pass on or cut, by what came of it."""
+        answer, reader = self._answer, self._reader
+        if answer is None:
             self.close()  # bytes that nobody asked for: the next answer on this connection could be anybody's
             return
         answer.seen = self._moved = True
-        self._silent_bytes += len(data)
-        was_arrived = answer.arrived
-        try:
-            parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            cause = exc.__context__
-            self._closing = True
-            if not self._done:
-                self._fail(FaultKind.PROTOCOL, str(cause if isinstance(cause, AmbiguousAnswer) else exc))
-                return
-        if self._done:
+        had_head = answer.arrived
+        wrong = reader.feed(data)
+        if wrong is not None:
+            self._fail(FaultKind.PROTOCOL, wrong)
+        elif reader.done:
             self._end_exchange(answer)
-        elif self._silent_bytes > self._settings.max_head_bytes:
+        elif reader.silent_bytes > self._settings.max_head_bytes:
             self._fail(FaultKind.PROTOCOL, "too much that is neither head nor body")
         elif answer.arrived:
-            if not was_arrived:
-                self._silent_bytes = 0
+            if not had_head:
+                reader.silent_bytes = 0
+            if answer.buffered > self._settings.high_water_bytes and not answer.is_paused:
+                answer.is_paused = True
+                if self._transport is not None:
+                    self._transport.pause_reading()
             answer.wake()
+        elif reader.may_send and self._may_continue is not None and not self._may_continue.done():
+            self._may_continue.set_result(None)
 
     def eof_received(self) -> bool | None:
         """The upstream sends no more: the end of a body that is framed so, a cut in every other case."""
@@ -245,7 +211,7 @@ class Connection(asyncio.Protocol):
             FaultKind.RESET, "connection closed before the end of the answer" if exc is None else type(exc).__name__
         )
         self.resume_writing()
-        self._parser = None  # it holds our bound methods: an island that only the cycle collector would find
+        self._reader.close()
         self._lost(self)
 
     def pause_writing(self) -> None:
@@ -258,63 +224,6 @@ class Connection(asyncio.Protocol):
         gate, self._write_gate = self._write_gate, None
         if gate is not None and not gate.done():
             gate.set_result(None)
-
-    # --- llhttp -----------------------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """A head begins; behind a complete answer it is one too many."""
-        if self._done:
-            self._closing = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a field; those of the trailer are dropped."""
-        if self._in_head:
-            headers = self._headers
-            headers.append((name, value.rstrip(b" \t")))
-            if len(headers) > self._max_headers:
-                raise AmbiguousAnswer("too many header fields")
-
-    def on_headers_complete(self) -> None:
-        """Judge the head."""
-        answer, parser = self._answer, self._parser
-        if self._done or answer is None or parser is None:
-            return
-        self._status = status = parser.get_status_code()
-        if _CONTINUE <= status < 200:
-            self._interim += 1
-            if status == _SWITCHING or self._interim > self._settings.max_interim_answers:
-                raise AmbiguousAnswer("an interim answer that was not asked for")
-            return
-        headers = self._headers
-        plan = plan_body(answer.method, status, parser.get_http_version(), headers)
-        self._in_head = False
-        if not plan.keep_alive:
-            self._closing = True
-        answer.set_head(status, headers, plan)
-        if plan.length == 0 and plan.framing is Framing.NONE:
-            self._done = True
-
-    def on_body(self, body: bytes) -> None:
-        """Pass a piece on; pause the wire when the reader lags."""
-        answer = self._answer
-        if self._done or answer is None:
-            self._closing = True  # a body where the head allows none
-            return
-        self._silent_bytes = 0
-        if answer.put(body) > self._settings.high_water_bytes and not answer.is_paused:
-            answer.is_paused = True
-            if self._transport is not None:
-                self._transport.pause_reading()
-
-    def on_message_complete(self) -> None:
-        """An interim answer is over, or the exchange is."""
-        if self._in_head:
-            self._headers = []
-            gate = self._may_continue
-            if self._status == _CONTINUE and gate is not None and not gate.done():
-                gate.set_result(None)
-        else:
-            self._done = True
 
     # --- the ends ---------------------------------------------------------------------------------------------
 
@@ -330,8 +239,8 @@ class Connection(asyncio.Protocol):
             if self._sending:
                 return  # exchange_stream still holds it, and closes it
         if answer.method == "HEAD":
-            self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body that HEAD announces
-        if self._closing:
+            self._reader.renew()
+        if self._closing or self._reader.is_last:
             self.close()
         else:
             self.idle_since = self._loop.time()
