@@ -181,25 +181,12 @@ class Gate:
         and is for `used` to wait with.
         """
         at, caller, conversation = self._clock(), trail.caller, trail.conversation
-        record = records.proxy_allowed(
-            at=at,
-            who=trail.who or self._subject_at(trail, at),
-            request_id=trail.request_id,
-            route=trail.route or trail.surface,
-            method=trail.method,
-            path=trail.template or "",
-            status=status,
-            request_bytes=request_bytes,
-            response_bytes=response_bytes,
-            region=trail.region or "none",
-            responder=trail.responder,
-            duration_s=duration_s,
-            upstream_s=trail.upstream_s,
-            conversation=None if conversation is None else self._audit.conversation(conversation),
-            backend=caller.name if isinstance(caller, Backend) else None,
-            token_ref=trail.token_ref,
-            trace_id=trail.trace_id,
-        )
+        record = records.proxy_allowed(  # by position: once per proxied call
+            at, trail.who or self._subject_at(trail, at), trail.request_id, trail.route or trail.surface, trail.method,
+            trail.template or "", status, request_bytes, response_bytes, trail.region or "none", trail.responder,
+            duration_s, trail.upstream_s, None if conversation is None else self._audit.conversation(conversation),
+            caller.name if isinstance(caller, Backend) else None, trail.token_ref, trail.trace_id,
+        )  # fmt: skip
         return None if self._audit.try_use(record) else record
 
     async def carried(

@@ -166,6 +166,24 @@ def test_whom_a_record_is_about_is_built_anew_each_day(audit: RememberingAudit, 
     assert tomorrow is not first
 
 
+def test_what_is_known_of_a_call_stands_where_it_belongs(gate: Gate, audit: RememberingAudit) -> None:
+    seen = Trail(
+        "r-7", "rest_proxy", "PUT", "198.51.100.7", 0.0, site="shop", route="queue-wait", template="/api/v2/{queueId}",
+        region="eu-west-1", caller=SERVICENOW, responder="upstream", trace_id="f" * 32, upstream_s=0.25,
+        conversation="c-1", token_ref="h:" + "e" * 32,
+    )  # fmt: skip
+    assert gate.carry(seen, 202, 11, 22, 0.5) is None
+    assert audit.records[0].at == NOW
+    assert audit.records[0].fields == {
+        "gateway.site": "shop", "client.ip": "198.51.100.0", "gateway.ref.client": "c1", "gateway.route": "queue-wait",
+        "http.request.method": "PUT", "url.path": "/api/v2/{queueId}", "gateway.region": "eu-west-1",
+        "gateway.responder": "upstream", "gateway.backend": "servicenow", "http.request.id": "r-7",
+        "http.response.status_code": 202, "http.request.bytes": 11, "http.response.bytes": 22,
+        "event.duration": 500_000_000, "gateway.upstream_duration": 250_000_000, "gateway.conversation": "c-1",
+        "gateway.ref.token": "h:" + "e" * 32, "trace.id": "f" * 32,
+    }  # fmt: skip
+
+
 async def test_a_record_that_finds_no_room_is_handed_back_and_waited_for(gate: Gate, audit: RememberingAudit) -> None:
     assert gate.carry(trail(), 200, 0, 12, 0.01) is None
     audit.fails = True
