@@ -323,7 +323,7 @@ async def test_the_store_holds_no_token_no_handle_and_no_person(
     admission = await book.admit(SHOP, None, ANN)
     ticket = await book.issue_ticket(admission.session)
     history = await book.keep_history(admission.session, "the.genesys.jwt", clock.now + 60)
-    content = repr((store._sessions._entries, store._values._entries, store._once._entries))
+    content = repr((store._sessions.entries, store._values.entries, store._once.entries))
     private = (admission.session.upstream_token, "ann@shop.example", "the.genesys.jwt")
     for secret in (*private, admission.handle, ticket.handle, history):
         assert secret not in content
