@@ -56,6 +56,10 @@ def check_backends(config: Config, directory: Path) -> Iterator[Finding]:
                 yield error(here, f"names no route: {route_name}", f"Configured are {listed(routes)}.")
             elif "backend" not in route.callers:
                 yield error(here, f"{route_name} does not list the caller backend", 'Add "backend" to its callers.')
+            elif route.sites and backend.sites and not set(route.sites) & set(backend.sites):
+                yield warning(
+                    here, f"{route_name} exists on none of its sites", f"It is on {listed(route.sites)} only."
+                )
         if backend.key is None and (backend.public_key is None or backend.previous_key is not None):
             yield error(f"{key}.key", "is missing: nothing could prove this backend", "Set key, or public_key alone.")
         if backend.public_key is not None:

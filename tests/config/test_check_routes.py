@@ -13,6 +13,12 @@ Judge = Callable[..., tuple[Finding, ...]]
 ROUTE = {"name": "more", "match": "GET /api/v2/conversations/{conversationId}", "callers": ["backend"]}
 
 
+CLUB = {
+    "org": "acme", "deployment_id": "2f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10", "origins": ["https://club.example"],
+    "visitors": {"anonymous": True},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "key", "severity", "words"),
     [
@@ -87,6 +93,12 @@ ROUTE = {"name": "more", "match": "GET /api/v2/conversations/{conversationId}", 
         ({"backends.crm.sites": ["shup"]}, "backends.crm.sites[0]", "error", "names no site"),
         ({"routes.0.callers": ["guest"]}, "backends.crm.routes[0]", "error", "does not list"),
         ({"backends.crm.sites": []}, "backends.crm", "warning", "may call nothing"),
+        (
+            {"sites.club": CLUB, "routes.0.sites": ["club"]},
+            "backends.crm.routes[0]",
+            "warning",
+            "exists on none of its sites",
+        ),
         ({"backends.two": {"id": "crm", "key": "env:READER"}}, "backends.two.id", "error", "is that of"),
         ({"backends.crm.public_key": "no.pem"}, "backends.crm.public_key", "error", "cannot be read"),
         ({"backends.crm.key": None}, "backends.crm.key", "error", "nothing could prove"),
