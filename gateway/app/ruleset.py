@@ -29,7 +29,7 @@ from gateway.upstream.ws_caps import SocketCaps
 from gateway.upstream.ws_types import SocketBounds
 from gateway.web.clients import TrustedProxies
 from gateway.web.exchange import BodyLimits
-from gateway.web.front import FrontRules
+from gateway.web.reception import FrontRules
 from gateway.web.throttle import ThrottleRules
 
 APPLICATION: Final = "gateway"

@@ -15,8 +15,9 @@ from gateway.errors import JSON_MALFORMED, SITE_UNKNOWN, STORE_UNAVAILABLE, Refu
 from gateway.guestbook import Guestbook
 from gateway.observe.audit import records
 from gateway.observe.audit.records import Record
+from gateway.web.bodies import parse_object
 from gateway.web.clients import fresh_request_id
-from gateway.web.exchange import parse_object, refuse_unknown, text_member
+from gateway.web.exchange import refuse_unknown, text_member
 from gateway.web.problems import problem_answer
 
 MAX_BODY_BYTES: Final = 4_096

@@ -14,7 +14,8 @@ import structlog
 from aiohttp import web
 
 from gateway.observe.metrics import Metrics
-from gateway.web.exchange import Exchange, parse_object
+from gateway.web.bodies import parse_object
+from gateway.web.exchange import Exchange
 from gateway.web.shim_table import UNKNOWN
 
 MAX_BYTES: Final = 4_096

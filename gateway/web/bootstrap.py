@@ -11,10 +11,11 @@ from aiohttp import web
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.policy.origins import check_origin
+from gateway.web.answer_bytes import ALLOW_ORIGIN, cors_lines
 from gateway.web.assets import Asset, Assets
 from gateway.web.exchange import Exchange
 from gateway.web.problems import SERVER
-from gateway.web.whole import ALLOW_ORIGIN, WholeAnswer, cors_lines
+from gateway.web.whole import WholeAnswer
 
 SCRIPT_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
 """Five minutes: a changed setting reaches every page soon, and a node that is down for a while is not noticed."""

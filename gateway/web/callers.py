@@ -19,6 +19,7 @@ from gateway.provider.backends import Backends
 from gateway.store.base import Store
 from gateway.web.exchange import NOBODY, Exchange
 from gateway.web.head import Credential
+from gateway.web.known_callers import KnownCallers
 from gateway.web.throttle import Throttle
 
 GUEST_KINDS = frozenset({HandleKind.SESSION, HandleKind.HISTORY})
@@ -41,22 +42,7 @@ class Callers:
         self._throttle = throttle
         self._store = store
         self._clock = clock
-
-    def recall(self, exchange: Exchange) -> Caller | None:
-        """The caller of a proxied call, when nobody need be waited for; None: `identify` finds out.
-
-        Raises Refusal: HEADER_INVALID, RATE_LIMITED.
-        """
-        credential = exchange.head.credential()
-        if credential is None:
-            return NOBODY
-        if credential.kind is not HandleKind.SESSION:
-            return None
-        session = self._guestbook.recall(credential.digest, exchange.rules.name)
-        if session is None or session.proof_key is not None:
-            return None
-        self._throttle.admit_guest(exchange, session.id)
-        return exchange.head.guest(session)
+        self.known = KnownCallers(guestbook.recall, throttle)
 
     async def identify(self, exchange: Exchange) -> Caller:
         """The caller of a proxied call.

@@ -1,17 +1,15 @@
 """One request and its answer: what the handlers share, so that each of them is only its own job.
 
-Reads a body within its limits, reads the credential, and builds answers that carry the CORS headers, the request id
-and no trace of what serves them.
+Takes a body that came with its head, and builds answers that carry the CORS headers, the request id and no trace of
+what serves them. Leaves bodies that are still to come to `bodies.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -24,6 +22,8 @@ from gateway.policy.limits import Limit, ratelimit_headers
 from gateway.policy.ownership import KnownOwners, NoOwners
 from gateway.policy.paths import Target
 from gateway.policy.routes import RouteMatch
+from gateway.web import bodies
+from gateway.web.bodies import JSON
 from gateway.web.head import Head
 from gateway.web.places import Place
 from gateway.web.problems import SERVER
@@ -31,8 +31,6 @@ from gateway.web.surface import UNMATCHED, Surface
 
 SINGLE_HEADERS: Final = ("Origin", "Authorization", "Content-Type", "Content-Length", "Host", "Cookie")
 NO_OWNERS: Final = NoOwners()
-JSON: Final = "application/json"
-FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,51 +159,17 @@ class Exchange:
             return data
         return None
 
-    async def body(self, max_bytes: int) -> bytes:
+    def body(self, max_bytes: int) -> Awaitable[bytes]:
         """The whole body. Raises Refusal: MEDIA_TYPE (encoded), BODY_TOO_LARGE, BODY_TIMEOUT, CLIENT_GONE."""
-        data = self.body_at_hand(max_bytes)
-        if data is not None:
-            return data
-        try:
-            async with asyncio.timeout(self.limits.timeout_s):
-                return await self._read(max_bytes)
-        except TimeoutError as exc:
-            raise Refusal(errors.BODY_TIMEOUT) from exc
-        except (ConnectionError, web.RequestPayloadError) as exc:
-            raise Refusal(errors.CLIENT_GONE) from exc
+        return bodies.body(self, max_bytes)
 
-    async def _read(self, max_bytes: int) -> bytes:
-        content, chunks, size = self.request.content, [], 0
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        while not content.at_eof():
-            chunk = await content.readany()
-            size += len(chunk)
-            if size > max_bytes:
-                raise Refusal(errors.BODY_TOO_LARGE, f"More than {max_bytes} bytes.")
-            chunks.append(chunk)
-            if size < (loop.time() - started - 5) * self.limits.min_bytes_per_s:
-                raise Refusal(errors.BODY_TIMEOUT, "The body comes too slowly.")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    async def json_object(self, max_bytes: int) -> dict[str, object]:
+    def json_object(self, max_bytes: int) -> Awaitable[dict[str, object]]:
         """The body as one JSON object; an empty body is an empty object. Raises as `body`, and JSON_MALFORMED."""
-        data = await self.body(max_bytes)
-        if not data:
-            return {}
-        if self.request.content_type != JSON:
-            raise Refusal(errors.MEDIA_TYPE, "Content-Type must be application/json.")
-        return parse_object(data)
+        return bodies.json_object(self, max_bytes)
 
-    async def form(self, max_bytes: int) -> str:
+    def form(self, max_bytes: int) -> Awaitable[str]:
         """The body as form text, unparsed. Raises as `body`, and MEDIA_TYPE."""
-        data = await self.body(max_bytes)
-        if self.request.content_type != FORM:
-            raise Refusal(errors.MEDIA_TYPE, f"Content-Type must be {FORM}.")
-        try:
-            return data.decode("ascii")
-        except UnicodeDecodeError as exc:
-            raise Refusal(errors.OAUTH_REQUEST, "The form is not percent-encoded ASCII.") from exc
+        return bodies.form(self, max_bytes)
 
     def answer(
         self,
@@ -238,26 +202,6 @@ class Exchange:
 def _limit_lines(name: str, quota: str) -> bytes:
     """The lines of `ratelimit_headers` for a request that passed, up to how many more would."""
     return f'RateLimit-Policy: "{name}";{quota}\r\nRateLimit: "{name}";r='.encode("ascii")
-
-
-def parse_object(data: bytes) -> dict[str, object]:
-    """One JSON object in UTF-8. Raises Refusal(JSON_MALFORMED); a key that stands twice is refused too."""
-    try:
-        text = data.decode("utf-8")
-        value: object = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as exc:
-        raise Refusal(errors.JSON_MALFORMED) from exc
-    if not isinstance(value, dict):
-        raise Refusal(errors.JSON_MALFORMED, "The body is not an object.")
-    return cast("dict[str, object]", value)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Two readers of a repeated key may take different ones; so nobody gets to choose."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def text_member(value: Mapping[str, object], name: str, max_chars: int) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,19 +17,18 @@ from aiohttp import web
 from gateway import errors
 from gateway.errors import Refusal
 from gateway.gate import Gate, Trail
-from gateway.observe.audit.records import Record
 from gateway.observe.cells import CounterCell
 from gateway.observe.metrics import Metrics
 from gateway.observe.tracing import Trace, Tracing
-from gateway.policy.decision import Backend, Caller, Facts, Guest, OwnerUnknown, Permit
+from gateway.policy.decision import Facts, Guest, OwnerUnknown, Permit
 from gateway.upstream.faults import UpstreamFault
 from gateway.upstream.ownership import ConversationOwners, OwnerQuestion
 from gateway.upstream.rest import RelayAnswer, RestRelay
 from gateway.web.callers import Callers
+from gateway.web.carried import CarriedCalls, caller_key, whole_answer
 from gateway.web.exchange import Exchange
 from gateway.web.problems import SERVER
 from gateway.web.throttle import Throttle
-from gateway.web.whole import ALLOW_ORIGIN, WholeAnswer, cors_lines
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +37,6 @@ LARGEST_BODY_BYTES: Final = 512_000
 OWNER_QUESTIONS: Final = "(owner)"
 OWNER_QUESTIONS_PER_MIN: Final = 10
 """How many conversations that nobody knows yet one guest may name per minute: each costs a call to Genesys."""
-OURS: Final = f"Server: {SERVER}\r\nX-Content-Type-Options: nosniff\r\n".encode("ascii")
-NOT_KEPT: Final = b"Cache-Control: no-store\r\n"
-AUTH_FAILURES: Final = {401: "other", 403: "missing_permission"}
 
 
 class RestProxy:
@@ -65,13 +61,12 @@ class RestProxy:
         self._gate = gate
         self._relay = relay
         self._throttle = throttle
-        self._metrics = metrics
-        self._overhead = metrics.proxy_overhead.child("rest_proxy")
+        self._carried = CarriedCalls(gate, metrics)
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Carry one call. Raises Refusal."""
         trail, head = exchange.trail, exchange.head
-        exchange.caller = self._callers.recall(exchange) or await self._callers.identify(exchange)
+        exchange.caller = self._callers.known.caller(exchange) or await self._callers.identify(exchange)
         for counter in head.beliefs(self._beliefs_of):
             counter.inc()
         body = exchange.body_at_hand(LARGEST_BODY_BYTES)
@@ -88,7 +83,7 @@ class RestProxy:
         if route.owner is not None:
             trail.conversation = permit.parameters.get(route.owner)
         if route.limit_per_min:
-            self._throttle.admit_route(exchange, route.name, _caller_key(permit.caller), route.limit_per_min)
+            self._throttle.admit_route(exchange, route.name, caller_key(permit.caller), route.limit_per_min)
         guest_jwt = exchange.guest_jwt if route.auth == "webmessaging-jwt" else None
         if guest_jwt is not None:
             self._gate.injected(trail, self._gate.reference("token", guest_jwt))
@@ -101,11 +96,11 @@ class RestProxy:
             guest_jwt=guest_jwt,
             injected=partial(self._gate.injected, trail) if trail.trace is None else self._traced(trail, trail.trace),
         )
-        self._note_answer(trail, permit, answer)
+        self._carried.note(trail, permit, answer)
         if answer.body is None:
             return await self._streamed(exchange, answer, len(body))
-        response = self._whole(exchange, answer, answer.body)
-        waiting = self._carried(trail, answer.status, len(body), len(answer.body))
+        response = whole_answer(exchange, answer, answer.body)
+        waiting = self._carried.record(trail, answer.status, len(body), len(answer.body))
         if waiting is not None:
             await self._gate.used(waiting)
         return response
@@ -120,21 +115,6 @@ class RestProxy:
 
         return injected
 
-    def _note_answer(self, trail: Trail, permit: Permit, answer: RelayAnswer) -> None:
-        """Note who answered, from where and when, and a credential that was not enough."""
-        trail.responder, trail.upstream_s = "upstream", answer.upstream_s
-        if answer.moved_to is not None:
-            trail.region = answer.moved_to
-        if answer.status in AUTH_FAILURES:
-            reason = AUTH_FAILURES[answer.status]
-            self._metrics.upstream_auth_failures.child("api", trail.region or "none", reason).inc()
-        if trail.trace is not None:
-            method, ended = permit.route.upstream.method, time.monotonic()
-            trail.trace.stage(
-                f"{method} api", "upstream", "client", ended - answer.upstream_s, ended,
-                http__request__method=method, http__response__status_code=answer.status,
-            )  # fmt: skip
-
     async def _permit_of_owner(self, exchange: Exchange, facts: Facts, unknown: OwnerUnknown) -> Permit:
         """Leave for a call after it has been found out whose the conversation is."""
         rules, by_guest = exchange.rules, isinstance(facts.caller, Guest)
@@ -142,17 +122,6 @@ class RestProxy:
             self._throttle.admit_route(exchange, OWNER_QUESTIONS, facts.caller.session.id, OWNER_QUESTIONS_PER_MIN)
         await self._owners.find_out(OwnerQuestion(rules.org, unknown.conversation, rules.name, by_guest))
         return await self._gate.permit(facts, rules, exchange.trail)
-
-    @staticmethod
-    def _whole(exchange: Exchange, answer: RelayAnswer, body: bytes) -> WholeAnswer:
-        # A request id is ours, or was held to its pattern (clients.py); the other lines are made of constants.
-        lines = b"%bX-Request-Id: %b\r\n%b%b" % (
-            answer.lines,
-            exchange.trail.request_id.encode("ascii"),
-            exchange.limit_lines,
-            _own_lines(exchange.cors.get(ALLOW_ORIGIN), answer.has_cache_control),
-        )
-        return WholeAnswer(answer.status, (), lines, body)
 
     async def _streamed(self, exchange: Exchange, answer: RelayAnswer, request_bytes: int) -> web.StreamResponse:
         """Pass a large body on piece by piece; when it breaks off, the caller's connection is cut, not ended."""
@@ -175,7 +144,7 @@ class RestProxy:
             raise Refusal(errors.CLIENT_GONE) from exc
         finally:
             answer.abort()
-            waiting = self._carried(exchange.trail, answer.status, request_bytes, sent)
+            waiting = self._carried.record(exchange.trail, answer.status, request_bytes, sent)
             if waiting is not None:
                 await self._gate.used(waiting)
         return response
@@ -193,22 +162,3 @@ class RestProxy:
         out.setdefault("Cache-Control", "no-store")
         for name, value in exchange.limit_headers:
             out[name] = value
-
-    def _carried(self, trail: Trail, status: int, request_bytes: int, response_bytes: int) -> Record | None:
-        """Count and record the call; a record that found no room comes back, to be waited with."""
-        duration_s = time.monotonic() - trail.started
-        self._overhead.observe(max(duration_s - trail.upstream_s, 0.0))
-        return self._gate.carry(trail, status, request_bytes, response_bytes, duration_s)
-
-
-@lru_cache(maxsize=1024)
-def _own_lines(allowed_origin: str | None, has_cache_control: bool) -> bytes:
-    """The lines that an answer of Genesys gets of us, whatever it says."""
-    return cors_lines(allowed_origin) + (OURS if has_cache_control else OURS + NOT_KEPT)
-
-
-def _caller_key(caller: Caller) -> str:
-    """Whose own limit on a route is charged."""
-    if isinstance(caller, Guest):
-        return caller.session.id
-    return caller.name if isinstance(caller, Backend) else ""

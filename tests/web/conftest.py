@@ -21,7 +21,8 @@ from gateway.policy.sites import SiteAddress, SiteTable
 from gateway.web.clients import TrustedProxies
 from gateway.web.connection import ConnectionLimits, GatewayServer
 from gateway.web.exchange import BodyLimits, Exchange
-from gateway.web.front import Front, FrontRules, Handler
+from gateway.web.front import Front, Handler
+from gateway.web.reception import FrontRules
 from tests.stack import Stack, whole_stack
 
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"

@@ -9,9 +9,8 @@ import pytest
 from aiohttp import web
 from hypothesis import example, given
 
-from gateway.web import fast_lane
 from gateway.web.exchange import Exchange
-from gateway.web.fast_lane import FastLane
+from gateway.web.fast_lane import KEPT_BYTES, FastLane
 from gateway.web.places import Places
 from tests.web.conftest import PAGE, RunningFront, front_rules, new_front, site_rules
 from tests.web.test_framing import BARE, PLAIN, mutated
@@ -82,27 +81,34 @@ def test_other_rules_are_other_calls() -> None:
     assert lane.recognise(CALL) is not None
 
 
-def test_what_strangers_send_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_lane, "KEPT_BYTES", 10_000)
+def long_call(number: int, method: bytes = b"GET") -> bytes:
+    """A call that nobody sent before, nearly as long as one may be."""
+    return CALL.replace(b"GET", method).replace(b"/x", b"/%d" % number).replace(b"gw", b"gw\r\nX-Pad: " + b"p" * 8_000)
+
+
+def test_what_strangers_send_does_not_fill_the_memory() -> None:
     lane = FastLane(places())
-    for number in range(1_000):
-        lane.recognise(CALL.replace(b"/x", b"/%d" % number))
-        lane.recognise(CALL.replace(b"GET", b"OPTIONS").replace(b"/x", b"/%d" % number))
-        assert sum(map(len, (*lane._young, *lane._old))) <= 20_000 + 2 * len(CALL) + 20
+    for number in range(4 * KEPT_BYTES // 16_000):
+        assert lane.recognise(long_call(number)) is not None
+        lane.recognise(long_call(number, b"OPTIONS"))
+        assert sum(map(len, (*lane._young, *lane._old))) <= 2 * (KEPT_BYTES + len(long_call(number, b"OPTIONS")))
+    assert lane._old
 
 
-def test_a_call_that_comes_again_and_again_is_not_forgotten_for_those_that_come_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(fast_lane, "KEPT_BYTES", 1_000)
+def test_a_call_that_comes_again_and_again_is_not_forgotten_for_those_that_come_once() -> None:
     lane = FastLane(places())
     first = lane.recognise(CALL)
+    once = lane.recognise(long_call(-1))
     assert first is not None
-    for number in range(100):
-        lane.recognise(CALL.replace(b"/x", b"/%d" % number))
+    assert once is not None
+    for number in range(4 * KEPT_BYTES // 8_000):
+        lane.recognise(long_call(number))
         again = lane.recognise(CALL)
         assert again is not None
         assert again[0] is first[0]
+    forgotten = lane.recognise(long_call(-1))
+    assert forgotten is not None
+    assert forgotten[0] is not once[0]
 
 
 class BothWays:

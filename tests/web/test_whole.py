@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from gateway.web.whole import WholeAnswer, cors_lines
+from gateway.web.whole import WholeAnswer
 
 Make = Callable[[], WholeAnswer]
 
@@ -125,8 +125,3 @@ async def test_a_reader_who_takes_nothing_stops_the_writer() -> None:
             await asyncio.sleep(0.05)
         assert served_count < 20
         writer.transport.abort()
-
-
-def test_cors_lines_are_those_of_the_policy() -> None:
-    assert cors_lines(None) == b"Vary: Origin\r\n"
-    assert b"Access-Control-Allow-Origin: https://shop.example\r\n" in cors_lines("https://shop.example")
