@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.load import Ask, drive
-from tests.bench.meter import descriptors, memory_kib, resident_kib
+from tests.bench.meter import descriptors, resident_kib
 from tests.bench.plan import post
 from tests.bench.subject import Subject
 from tests.soak import tools
@@ -92,7 +92,7 @@ def idle(on: Ground, count: int) -> None:
     if fitting < count:
         on.verdicts.skip(f"{count - fitting} of {count} idle sockets: this machine gives a process too few descriptors")
         count = fitting
-    before, resting = descriptors(on.pid), memory_kib(on.pid)
+    before, resting = descriptors(on.pid), resident_kib(on.pid)
     peaks: list[int] = []
     rests: list[int] = []
     for _ in range(2):
@@ -109,7 +109,7 @@ async def _hold_idle(on: Ground, count: int, peaks: list[int]) -> None:
     guests = await open_guests(on.ours.port, count)
     counted = await asyncio.to_thread(on.open_sockets)
     on.verdicts.say(counted == count, f"{counted:.0f} of {count} sockets are open at once")
-    peaks.append(memory_kib(on.pid))
+    peaks.append(resident_kib(on.pid))
     gone = await close_guests(guests)
     on.verdicts.say(gone == 0, f"{gone} of {count} idle sockets were cut while they were idle")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 FLAT: Final = 1.05
@@ -16,6 +16,7 @@ class Verdicts:
     """Counts and tells."""
 
     broken: int = 0
+    said: list[str] = field(default_factory=list)
 
     def say(self, kept: bool, words: str) -> None:
         """Note one promise."""
@@ -36,9 +37,9 @@ class Verdicts:
         """Tell what was not tried, and why."""
         self._tell("left  ", words)
 
-    @staticmethod
-    def _tell(word: str, words: str) -> None:
-        print(f"{word}  {words}", flush=True)  # noqa: T201 - a program's own output
+    def _tell(self, word: str, words: str) -> None:
+        self.said.append(f"{word}  {words}")
+        print(self.said[-1], flush=True)  # noqa: T201 - a program's own output
 
 
 def settled(look: Callable[[], float], at_most: float, within_s: float = 30.0) -> float:
