@@ -17,7 +17,7 @@ _SHAPES: Final = re.compile(
     rb'|(?P<name>"(?:access_?[tT]oken|refresh_?[tT]oken|id_?[tT]oken|jwt|client_?[sS]ecret)"\s*:\s*")'
     rb'(?P<value>(?:[^"\\]|\\.)*)"'
 )
-_UPPER_J, _UNDERSCORE, _J, _K = b"J_jk"
+_UPPER_J, _UNDERSCORE, _J, _K, _SPACE = b"J_jk "
 _BREAKS: Final = (b",", b"{", b"}", b"[", b"]", b"\n")
 """No shape spans one of these."""
 
@@ -31,7 +31,7 @@ def masked(body: bytes) -> bytes:
         or (_UNDERSCORE in body and b"gw" in body)
         or (_K in body and b'oken"' in body)
         or (_J in body and b'jwt"' in body)
-        or b"earer " in body
+        or (_SPACE in body and b"earer " in body)  # there is none in JSON but in its texts
         or b'ecret"' in body
     ):
         return _SHAPES.sub(_star, body)

@@ -63,8 +63,8 @@ class QuotaWindow:
             self._begin(now)
         if site not in self._active or self.allowed != self._divided or rules is not self._rules:
             self._divide(rules, site)
-        used = self._by_site.get(site, 0)
-        kept_for_others = self._kept - max(0, self._share - used)
+        used, share = self._by_site.get(site, 0), self._share
+        kept_for_others = self._kept - (share - used if used < share else 0)
         if self.used >= self._usable - kept_for_others or (is_guest and self._guests >= self._guests_most):
             if site not in self._by_site:
                 self._active = frozenset()  # who was never let through has no share that others must leave
@@ -72,7 +72,7 @@ class QuotaWindow:
         self.used += 1
         self._guests += is_guest
         self._by_site[site] = used + 1
-        if used < self._share:
+        if used < share:
             self._kept -= 1
         return 0.0
 

@@ -39,10 +39,13 @@ class QuotaGovernor:
         self._clock = clock
         self._gauge = gauge
         self._windows: dict[tuple[str, str, int], QuotaWindow] = {}
+        self._rows: dict[tuple[str, str], tuple[QuotaWindow, ...]] = {}
+        """The windows of the tokens in use, by organisation and client."""
 
     def replace(self, rules: QuotaRules, tokens: Mapping[tuple[str, str], int]) -> None:
         """Use other rules from now on; what was counted stays."""
         self._rules, self._tokens = rules, dict(tokens)
+        self._rows.clear()
 
     def take(self, org: str, client: str, site: str, *, is_guest: bool) -> int:
         """Count one call and return the token it goes with: the first that has room.
@@ -50,8 +53,7 @@ class QuotaGovernor:
         Raises Refusal(UPSTREAM_BUSY) with `retry_after_s` when no token has any for this caller.
         """
         now, wait_s = self._clock(), math.inf
-        for slot in range(self._tokens.get((org, client), 1)):
-            window = self._windows.get((org, client, slot)) or self._window(org, client, slot)
+        for slot, window in enumerate(self._rows.get((org, client)) or self._row(org, client)):
             found = window.take(self._rules, site, is_guest=is_guest, now=now)
             if found == 0.0:
                 return slot
@@ -62,7 +64,8 @@ class QuotaGovernor:
 
     def heard(self, org: str, client: str, slot: int, status: int, fields: Mapping[bytes, bytes]) -> None:
         """An answer came: `fields` are its header fields by lower-case name."""
-        window = self._windows.get((org, client, slot)) or self._window(org, client, slot)
+        row = self._rows.get((org, client), ())
+        window = row[slot] if slot < len(row) else self._window(org, client, slot)  # a reload may have come between
         if status == TOO_MANY:
             window.spent(float(_whole(fields.get(b"retry-after")) or 1), self._clock())
         elif COUNT not in fields:
@@ -76,8 +79,12 @@ class QuotaGovernor:
             window.told(count, allowed, reset_s, self._clock())
         self._gauge(client, min(1.0, window.used / window.allowed))
 
+    def _row(self, org: str, client: str) -> tuple[QuotaWindow, ...]:
+        row = tuple(self._window(org, client, slot) for slot in range(self._tokens.get((org, client), 1)))
+        self._rows[org, client] = row
+        return row
+
     def _window(self, org: str, client: str, slot: int) -> QuotaWindow:
-        """A window that nobody has asked for before."""
         return self._windows.setdefault((org, client, slot), QuotaWindow())
 
 

@@ -98,6 +98,18 @@ def test_a_429_stops_its_token_only() -> None:
     assert set(slots(quota, 10)) == {0}
 
 
+def test_what_was_counted_stays_when_the_number_of_tokens_changes() -> None:
+    quota, _ = governor(tokens=2)
+    assert len(slots(quota, 1_000)) == 480
+    quota.replace(QuotaRules(), {("acme", "reader"): 1})
+    assert slots(quota, 1) == []
+    quota.heard("acme", "reader", 1, 429, {b"retry-after": b"30"})
+    quota.heard("acme", "reader", 0, 200, fields("0", "600"))
+    assert len(slots(quota, 1_000)) == 240
+    quota.replace(QuotaRules(), {("acme", "reader"): 3})
+    assert set(slots(quota, 1_000)) == {2}
+
+
 def test_clients_do_not_share_a_quota_and_one_without_a_number_has_one_token() -> None:
     quota, _ = governor()
     slots(quota, 1_000)
