@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.errors import TOKEN_UNAVAILABLE, Refusal
+from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, Refusal
 from gateway.policy.answer_head import answer_fields, answer_lines, has_field
 from gateway.policy.decision import Guest, Permit
 from gateway.policy.injection import PassedHeaders, request_lines
@@ -197,7 +197,10 @@ class RestRelay:
         """Call with the guest's own Genesys JWT, or with nothing where the operation asks for nothing."""
         if (call.route.auth == "webmessaging-jwt") != (guest_jwt is not None):
             raise ValueError(f"route {call.route.name}: a guest JWT is given exactly where the route asks for it")
-        credential = None if guest_jwt is None else Credential(guest_jwt)
+        try:
+            credential = None if guest_jwt is None else Credential(guest_jwt)
+        except ValueError as exc:
+            raise Refusal(UPSTREAM_BAD_ANSWER, "The JWT that Genesys gave this guest cannot be sent.") from exc
         secret = b"" if credential is None else credential.secret
         try:
             answer = await self._send(call, credential)

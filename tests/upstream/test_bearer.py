@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.upstream.bearer import Bearer, ClientCredentials, fingerprint
+from gateway.upstream.bearer import Bearer, ClientCredentials, Credential, fingerprint
 
 CLIENT = ClientCredentials("acme", "eu-west-1", "https://login.example", "closer", "id-1", "s3cret-A")
 CANARY = "canary-token-value"
@@ -27,6 +27,25 @@ def test_bearer_is_not_serialised() -> None:
     for spread in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             spread(Bearer(CANARY, CLIENT.key))
+        with pytest.raises(TypeError):
+            spread(Credential(CANARY))
+
+
+def test_a_credential_is_the_line_and_the_secret_of_its_token_made_once_and_hidden() -> None:
+    bearer = Bearer(CANARY, CLIENT.key)
+    credential = bearer.credential()
+    assert bearer.credential() is credential
+    assert (credential.line, credential.secret) == (
+        b"authorization: Bearer " + CANARY.encode() + b"\r\n",
+        CANARY.encode(),
+    )
+    assert CANARY not in f"{credential!r} {credential}"
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "a\nb", "a\x00b", "\u00e9", "a\tb"])
+def test_a_token_that_could_start_a_second_line_is_no_credential(token: str) -> None:
+    with pytest.raises(ValueError, match="authorization: not printable ASCII"):
+        Bearer(token, CLIENT.key).credential()
 
 
 def test_credentials_and_keys_hide_their_secrets() -> None:

@@ -372,6 +372,16 @@ async def test_history_goes_with_the_guests_own_jwt_and_the_pages_origin() -> No
             await it.relay.call(guest_permit(), passed=NOTHING, body=b"", request_id="r")
 
 
+@pytest.mark.parametrize("jwt", ["eyJ.\u00e9.x", "eyJ.a\r\nX: 1"])
+async def test_a_guests_jwt_that_is_none_is_a_bad_answer_and_is_never_written(jwt: str) -> None:
+    async with scene(whole(b"{}")) as it:
+        with pytest.raises(Refusal) as caught:
+            await it.relay.call(guest_permit(), passed=NOTHING, body=b"", request_id="r", guest_jwt=jwt)
+        assert caught.value.reason is errors.UPSTREAM_BAD_ANSWER
+        assert jwt not in caught.value.detail
+        assert it.seen == []
+
+
 @asynccontextmanager
 async def against_the_mock() -> AsyncIterator[tuple[RunningMock, RestRelay, TokenBroker, str]]:
     """Relay, broker and legs against the mock platform."""
