@@ -120,6 +120,29 @@ async def test_renewal_happens_ahead_and_nobody_waits_for_it() -> None:
     assert (await value_of(broker), len(login.asked)) == ("token-2-of-id-1", 2)
 
 
+async def test_the_token_at_hand_is_given_without_waiting_while_nothing_else_is_to_be_done() -> None:
+    login, clock, heard = Login(), Clock(), Heard()
+    broker = broker_of(login, clock, heard=heard)
+    assert broker.held("acme", "closer") is None
+    assert broker.held("acme", "nobody") is None
+    bearer = await broker.bearer("acme", "closer")
+    heard.events.clear()
+    assert broker.held("acme", "closer") is bearer
+    assert broker.held("acme", "closer", slot=1) is None
+    assert heard.events == ["served"], "it is counted as each token that is handed out"
+    clock.now += 300 * 0.85
+    assert broker.held("acme", "closer") is None, "a renewal is due: `bearer` serves it, and fetches"
+    assert (await broker.bearer("acme", "closer")) is bearer
+    await broker.warm_up()
+    renewed = broker.held("acme", "closer")
+    assert renewed is not None
+    assert broker.reject(renewed)
+    assert broker.held("acme", "closer") is None, "Genesys does not take it"
+    await broker.bearer("acme", "closer")
+    broker.replace([])
+    assert broker.held("acme", "closer") is None
+
+
 async def test_login_host_down_across_expiry_serves_until_then_and_refuses_at_once_after() -> None:
     login, clock = Login([None, DOWN]), Clock()
     broker = broker_of(login, clock)
