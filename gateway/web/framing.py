@@ -38,12 +38,9 @@ class ReadHead:
     target: str
     fields: tuple[tuple[str, str], ...]
 
-    def headers(self, length: int | None = None) -> CIMultiDictProxy[str]:
-        """The fields as aiohttp gives them; with Content-Length where one is named."""
-        found = CIMultiDict(self.fields)
-        if length is not None:
-            found["Content-Length"] = str(length)
-        return CIMultiDictProxy(found)
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The fields as aiohttp gives them."""
+        return CIMultiDictProxy(CIMultiDict(self.fields))
 
 
 def cut(data: bytes) -> tuple[bytes, int, bytes] | None:

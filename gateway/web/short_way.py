@@ -98,8 +98,8 @@ class ShortWay(RequestHandler):
     async def _carry(self, call: KnownCall, body: bytes) -> None:
         """Serve one call, and write its answer."""
         keep_alive = False
-        exchange, answering = self._front.carry(call, body, self._peer(), partial(self._request_of, call, len(body)))
         try:
+            exchange, answering = self._front.carry(call, body, self._peer(), partial(self._request_of, call))
             answer = await answering
             if isinstance(answer, WholeAnswer):
                 transport = self.transport
@@ -115,7 +115,7 @@ class ShortWay(RequestHandler):
         except ConnectionError:
             keep_alive = False  # the caller has gone
         except Exception as exc:  # nobody waits for this task: whatever failed is told here, and ends the connection
-            log.error("request.failed", request_id=exchange.trail.request_id, exc_info=exc)
+            log.error("request.failed", exc_info=exc)
             keep_alive = False
         finally:
             self._carried_out(keep_alive=keep_alive)
@@ -159,7 +159,7 @@ class ShortWay(RequestHandler):
             self._remote = str(name[0]) if isinstance(name, tuple) else str(name or "")
         return self._remote
 
-    def _request_of(self, call: KnownCall, length: int) -> web.BaseRequest:
+    def _request_of(self, call: KnownCall) -> web.BaseRequest:
         """The call as aiohttp would have read it: for answers that are not written in one piece."""
         headers = call.head.headers
         message = RawRequestMessage(

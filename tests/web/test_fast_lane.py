@@ -10,7 +10,7 @@ from aiohttp import web
 from hypothesis import example, given
 
 from gateway.web.exchange import Exchange
-from gateway.web.fast_lane import KEPT_BYTES, FastLane
+from gateway.web.fast_lane import KEPT_BYTES, MOST_LUCK, FastLane
 from gateway.web.places import Places
 from tests.web.conftest import PAGE, RunningFront, front_rules, new_front, site_rules
 from tests.web.test_framing import BARE, PLAIN, mutated
@@ -91,6 +91,7 @@ def test_what_strangers_send_does_not_fill_the_memory() -> None:
     for number in range(4 * KEPT_BYTES // 16_000):
         assert lane.recognise(long_call(number)) is not None
         lane.recognise(long_call(number, b"OPTIONS"))
+        lane.recognise(CALL)  # heads that come again keep the lane looking
         assert sum(map(len, (*lane._young, *lane._old))) <= 2 * (KEPT_BYTES + len(long_call(number, b"OPTIONS")))
     assert lane._old
 
@@ -109,6 +110,25 @@ def test_a_call_that_comes_again_and_again_is_not_forgotten_for_those_that_come_
     forgotten = lane.recognise(long_call(-1))
     assert forgotten is not None
     assert forgotten[0] is not once[0]
+
+
+def test_where_each_head_is_new_few_are_looked_at_until_heads_come_again() -> None:
+    lane = FastLane(places())
+
+    def looks(*calls: bytes) -> int:
+        return sum(lane.recognise(call) is not None for call in calls)
+
+    new = [CALL.replace(b"Host: gw", b"Host: gw\r\nX-Request-Id: %08d" % number) for number in range(3_000)]
+    assert looks(*new[:MOST_LUCK]) == MOST_LUCK
+    assert looks(*new[MOST_LUCK : MOST_LUCK + 800]) == 100
+    last = lane.recognise(CALL)
+    while last is None:
+        last = lane.recognise(CALL)
+    again = lane.recognise(CALL, last[0])
+    assert again is not None  # the same head on the same connection is known at once
+    assert again[0] is last[0]
+    looks(*[CALL] * 100)
+    assert looks(*[CALL] * 100) == 100
 
 
 class BothWays:

@@ -85,8 +85,7 @@ def test_what_is_read_here_is_what_aiohttp_reads(data: bytes) -> None:
     assert (message.method, message.path, body) == (read.method, read.target, found[2])
     assert (message.version.major, message.version.minor) == (1, 1)
     assert (message.should_close, message.upgrade, message.chunked, message.compression) == (False, False, False, None)
-    length = message.headers.get("Content-Length")
-    assert sorted(read.headers(None if length is None else int(length)).items()) == sorted(message.headers.items())
+    assert int(message.headers.get("Content-Length", "0")) == len(body)
     rest = [pair for pair in message.headers.items() if pair[0].lower() != "content-length"]
     assert list(read.headers().items()) == rest
 
