@@ -129,6 +129,7 @@ class Gateway:
         self.owners = ConversationOwners(
             self._api_leg, self._owners_bearer, self._ownership_client, clock,
             carried=partial(self.token_watch.own_call, "/api/v2/conversations/{conversationId}"),
+            rejected=self.tokens.reject,
         )  # fmt: skip
         self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota, refuge_of=self._refuge)
         self.throttle = Throttle(self.rules.throttle, clock)

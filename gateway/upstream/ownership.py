@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.errors import UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, Refusal
+from gateway.errors import TOKEN_UNAVAILABLE, UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, Refusal
 from gateway.policy.ownership import NOBODYS, ConversationOwner, read_owner
 from gateway.store.expiry import ExpiryMap
 from gateway.upstream.bearer import Bearer
@@ -30,6 +30,7 @@ FORGET_S: Final = 5.0
 MAX_KNOWN: Final = 20_000
 MAX_ANSWER_BYTES: Final = 2_097_152
 TIMEOUT_S: Final = 5.0
+UNAUTHORIZED: Final = 401
 _UNKNOWN: Final = frozenset({400, 403, 404})
 """Also the answers for a conversation in a division that the client does not see."""
 
@@ -58,10 +59,15 @@ class ConversationOwners:
         client_of: Callable[[str], str | None],
         clock: Callable[[], float],
         carried: Callable[[Bearer, int | None], None] = lambda bearer, status: None,
+        rejected: Callable[[Bearer], bool] = lambda bearer: False,
     ) -> None:
-        """`carried`: hears of each call that was made, by its status or None without one, so that it is on record."""
+        """`carried`: hears of each call that was made, by its status or None without one, so that it is on record.
+
+        `rejected`: hears of a bearer that Genesys did not take; True when another one is worth asking with.
+        """
         self._leg_of = leg_of
         self._carried = carried
+        self._rejected = rejected
         self._bearer_of = bearer_of
         self._client_of = client_of
         self._clock = clock
@@ -73,7 +79,8 @@ class ConversationOwners:
         return self._known.get((org, conversation.lower()), self._clock())
 
     async def find_out(self, question: OwnerQuestion) -> None:
-        """Ask Genesys, so that `owner` can tell; one question at a time per conversation.
+        """Ask Genesys, so that `owner` can tell; one question at a time per conversation. A token that died before its
+        time (Genesys' idle time-out) is replaced, and the question asked once more.
 
         Without an ownership client nothing is asked. Raises Refusal: TOKEN_UNAVAILABLE, UPSTREAM_UNREACHABLE,
         UPSTREAM_TIMEOUT, UPSTREAM_BUSY, UPSTREAM_BAD_ANSWER.
@@ -97,8 +104,19 @@ class ConversationOwners:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, question: OwnerQuestion, key: tuple[str, str], client: str) -> None:
-        org, conversation = key
         deadline = asyncio.get_running_loop().time() + TIMEOUT_S
+        status, body, bearer = await self._conversation(question, key, client, deadline)
+        if status == UNAUTHORIZED and self._rejected(bearer):
+            status, body, _ = await self._conversation(question, key, client, deadline)
+        owner = _owner_of(status, body)
+        now = self._clock()
+        self._known.put(key, owner, now + (FORGET_S if owner is NOBODYS else KEEP_S), now)
+
+    async def _conversation(
+        self, question: OwnerQuestion, key: tuple[str, str], client: str, deadline: float
+    ) -> tuple[int, bytes, Bearer]:
+        """One call; the status, the body, and the bearer that went along."""
+        org, conversation = key
         bearer = await self._bearer_of(question, client, deadline)
         headers = [
             (b"authorization", b"Bearer " + bearer.reveal().encode("ascii")),
@@ -113,14 +131,14 @@ class ConversationOwners:
             self._carried(bearer, None)
             raise fault.refusal() from fault
         self._carried(bearer, answer.status)
-        owner = _owner_of(answer.status, body)
-        now = self._clock()
-        self._known.put(key, owner, now + (FORGET_S if owner is NOBODYS else KEEP_S), now)
+        return answer.status, body, bearer
 
 
 def _owner_of(status: int, body: bytes) -> ConversationOwner:
     if status in _UNKNOWN:
         return NOBODYS
+    if status == UNAUTHORIZED:
+        raise Refusal(TOKEN_UNAVAILABLE, "Genesys does not take the ownership client's token.", retry_after_s=5)
     if status != 200:
         reason = UPSTREAM_BUSY if status == 429 or status >= 500 else UPSTREAM_BAD_ANSWER
         raise Refusal(reason, "Whose the conversation is could not be found out.", retry_after_s=5)

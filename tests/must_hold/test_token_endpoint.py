@@ -17,6 +17,7 @@ from gateway.app.running import reload, running
 from gateway.mock.default_world import default_world
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.mock.world import World
+from tests.conversations import put_conversation
 from tests.stack import BACKEND_KEY, QUEUE, Stack, compiled, mock_flags, running_stack, whole_stack
 
 WAIT = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
@@ -127,3 +128,13 @@ async def test_a_token_that_dies_early_is_dropped_minted_once_and_the_call_repla
         answers = await asyncio.gather(*(_ask(stack) for _ in range(20)))
         assert {status for status, _, _ in answers} == {200}
         assert logins(stack.mock) - before == 1
+
+
+async def test_a_token_that_dies_early_keeps_nobody_from_its_own_conversation(tmp_path: Path) -> None:
+    """The ownership client's token dies too, and no call of its own would ever replace it."""
+    async with whole_stack(tmp_path) as stack:
+        conversation = put_conversation(stack.mock.world)
+        stack.mock.world.access_tokens.clear()
+        path = f"/api/v2/conversations/{conversation.id}"
+        async with stack.client.get(stack.url + path, headers={"Authorization": f"Bearer {BACKEND_KEY}"}) as answer:
+            assert (answer.status, (await answer.json())["id"]) == (200, conversation.id)

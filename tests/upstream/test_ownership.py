@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.errors import UPSTREAM_BAD_ANSWER, UPSTREAM_BUSY, UPSTREAM_UNREACHABLE, Reason, Refusal
+from gateway.errors import (
+    TOKEN_UNAVAILABLE,
+    UPSTREAM_BAD_ANSWER,
+    UPSTREAM_BUSY,
+    UPSTREAM_UNREACHABLE,
+    Reason,
+    Refusal,
+)
 from gateway.mock.default_world import default_world
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.policy.ownership import NOBODYS, ConversationOwner
@@ -51,7 +58,9 @@ async def room() -> AsyncIterator[Room]:
         async def asked(question: OwnerQuestion, client: str, deadline: float) -> Bearer:
             return await broker.bearer(question.org, client, deadline)
 
-        owners = ConversationOwners(lambda org: api, asked, lambda org: world[0].client, lambda: world[0].now)
+        owners = ConversationOwners(
+            lambda org: api, asked, lambda org: world[0].client, lambda: world[0].now, rejected=broker.reject
+        )
         world.append(Room(mock, owners))
         yield world[0]
         await owners.close()
@@ -106,3 +115,22 @@ async def test_a_list_in_place_of_a_conversation_is_a_bad_answer(room: Room) -> 
     with pytest.raises(Refusal) as caught:
         await room.owners.find_out(question(put_conversation(room.mock.world).id))
     assert caught.value.reason is UPSTREAM_BAD_ANSWER
+
+
+async def test_a_token_that_died_before_its_time_is_replaced_and_the_question_asked_again(room: Room) -> None:
+    first, second = put_conversation(room.mock.world), put_conversation(room.mock.world)
+    await room.owners.find_out(question(first.id))
+    room.mock.world.access_tokens.clear()
+    await room.owners.find_out(question(second.id))
+    assert room.owners.owner("acme", second.id) == ConversationOwner("shop")
+    assert room.questions() == 3
+
+
+async def test_a_token_that_genesys_never_takes_is_a_503_and_no_answer_about_the_owner(room: Room) -> None:
+    conversation = put_conversation(room.mock.world)
+    room.mock.world.faults.add("api", "expired_token", count=None)
+    with pytest.raises(Refusal) as caught:
+        await room.owners.find_out(question(conversation.id))
+    assert (caught.value.reason, caught.value.retry_after_s) == (TOKEN_UNAVAILABLE, 5)
+    assert room.owners.owner("acme", conversation.id) is None
+    assert room.questions() == 2
