@@ -41,7 +41,8 @@ ORIGIN_RESULTS: Final = {
 }
 OAUTH_SURFACES: Final = frozenset({"oauth_token", "oidc", "auth_code"})
 """Surfaces that give out codes and tokens: their refusals are records of refused tokens."""
-LIMITERS: Final = {"limit.rate": "client", "limit.overloaded": "connections", "socket.too_many": "connections"}
+LIMITERS: Final = {"limit.rate": "address", "limit.overloaded": "connections", "socket.too_many": "connections"}
+"""The limit behind a code, where the trail does not name it."""
 
 
 class AuditSink(Protocol):
@@ -96,7 +97,7 @@ class Trail:
     `surface` is the row of the public surface (a metric label); `route` the name of a configured route; `client` the
     relying party or backend that an OAuth endpoint authenticated, `grant` the grant_type that it asked with;
     `token_ref` the reference of the credential that was injected last; `trace` is there for sampled and debugged
-    requests only; `refused_as` is the code of its refusal.
+    requests only; `refused_as` is the code of its refusal, `limiter` the limit that it met.
     """
 
     request_id: str
@@ -120,6 +121,7 @@ class Trail:
     token_ref: str | None = None
     trace: Trace | None = field(default=None, repr=False)
     refused_as: str | None = None
+    limiter: str | None = None
     who: Subject | None = field(default=None, repr=False)
 
 
@@ -253,7 +255,7 @@ class Gate:
         if code in ORIGIN_RESULTS:
             self._metrics.origin_checks.child(ORIGIN_RESULTS[code]).inc()
         if code in LIMITERS:
-            self._metrics.rate_limited.child(LIMITERS[code]).inc()
+            self._metrics.rate_limited.child(trail.limiter or LIMITERS[code]).inc()
         record = self._refusal_record(refusal, trail)
         if record.action.failure_class == "B":
             self._audit.end(record)
@@ -294,8 +296,8 @@ class Gate:
             )
         if code in LIMITERS:
             return records.ratelimit_blocked(
-                at=at, who=who, limiter=LIMITERS[code], reason=code, route=trail.surface, method=trail.method,
-                status=refusal.status, **common,
+                at=at, who=who, limiter=trail.limiter or LIMITERS[code], reason=code, route=trail.surface,
+                method=trail.method, status=refusal.status, **common,
             )  # fmt: skip
         if room in {"upstream", "token"}:
             return records.proxy_upstream_error(

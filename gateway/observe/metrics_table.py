@@ -51,7 +51,7 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
                      "wrong_audience", "malformed", "replayed", "missing", "too_large", "jwks_unavailable", "other"),
     "origin_result": ("allowed", "not_listed", "null", "malformed", "insecure_scheme", "missing"),
     "token_source": ("cache", "upstream"), "token_result": ("ok", "refused", "throttled", "unreachable", "malformed"),
-    "limiter": ("site", "client", "session", "backend", "connections"),
+    "limiter": ("site", "origin", "address", "sessions", "guest", "route", "connections"),
     "state_op": ("get", "put", "take", "delete", "limit", "publish", "lock", "other"),
     "state_reason": ("connect", "timeout", "readonly", "out_of_memory", "other"),
     "audit_class": ("A", "B", "C"), "drop_reason": ("queue_full", "timeout", "write_failed", "closing"),

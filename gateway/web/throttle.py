@@ -106,5 +106,5 @@ class Throttle:
             return
         key, limit = asks[found]
         exchange.allowance = (key, limit, 0, wait_s)
-        limiter = key.partition(":")[0]
+        limiter = exchange.trail.limiter = key.partition(":")[0]
         raise Refusal(errors.RATE_LIMITED, f"The limit per {limiter} is used up.", retry_after_s=retry_after(wait_s))
