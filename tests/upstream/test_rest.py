@@ -339,6 +339,26 @@ async def test_connection_fields_in_two_lines_both_nominate() -> None:
         assert [name for name, _ in (await it.call()).headers] == ["content-type"]
 
 
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"Cache-Control: no-cache\r\n", True),
+        (b"ETag: 1\r\nCache-Control: private\r\n", True),
+        (b"Cache-Control: no-cache\r\nConnection: cache-control\r\n", False),
+        (b"Cache-Control: Bearer abcdefgh\r\n", False),
+        (b"Warning: cache-control: x\r\n", False),
+        (b"", False),
+    ],
+)
+async def test_an_answer_says_whether_what_passes_of_it_tells_how_long_to_keep_it(head: bytes, *, told: bool) -> None:
+    async with scene(whole(b"{}", head=JSON_TYPE + head), whole(b"x" * 100_000, head=JSON_TYPE + head)) as it:
+        for _ in range(2):  # one that is whole, and one that is streamed
+            answer = await it.call()
+            answer.abort()
+            assert answer.has_cache_control is told
+            assert any(name == "cache-control" for name, _ in answer.headers) is told
+
+
 async def test_error_is_not_kept() -> None:
     async with scene(whole(b"{}", 404), whole(b"{}")) as it:
         assert (await it.call(route(cache_s=10))).status == 404
