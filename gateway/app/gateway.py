@@ -40,7 +40,7 @@ from gateway.provider.parties import RelyingParties
 from gateway.provider.people import BookSessions
 from gateway.provider.provider import Provider
 from gateway.store.sealing import Sealer
-from gateway.upstream.bearer import Bearer, ClientCredentials
+from gateway.upstream.bearer import Bearer, ClientCredentials, token_name
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.budget import RetryBudget
 from gateway.upstream.guest_login import GuestLogins
@@ -124,7 +124,7 @@ class Gateway:
         )
         self.quota = QuotaGovernor(
             self.rules.quota, self.rules.tokens,
-            gauge=lambda client, share: self.metrics.upstream_quota_used.child(client).set(share),
+            gauge=lambda token, share: self.metrics.upstream_quota_used.child(token).set(share),
         )  # fmt: skip
         self.owners = ConversationOwners(
             self._api_leg, self._owners_bearer, self._ownership_client, clock,
@@ -370,10 +370,15 @@ def issuer_of(compiled: Compiled) -> str:
 def _scope(compiled: Compiled) -> Scope:
     """The label values that only the configuration knows."""
     regions = dict.fromkeys(org.hosts.region for org in compiled.orgs.values())
-    clients = dict.fromkeys(client for org in compiled.orgs.values() for client in org.clients)
+    tokens = dict.fromkeys(
+        token_name(org.name, client.name, slot)
+        for org in compiled.orgs.values()
+        for client in org.clients.values()
+        for slot in range(client.tokens)
+    )
     return Scope(
         regions=tuple(regions),
-        clients=tuple(clients),
+        clients=tuple(tokens),
         secrets=secret_names(compiled.config),
         sites=tuple(compiled.sites),
         sinks=tuple(sink.name for sink in compiled.config.audit.sinks),

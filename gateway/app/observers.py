@@ -117,7 +117,7 @@ class TokenWatch:
         self._metrics.token_requests.child("upstream", "ok").inc()
         self._metrics.token_fetch_duration.child().observe(duration_s)
         expires_at = self._clock() + life_s
-        self._metrics.token_expiry.child(key.client).set(expires_at)
+        self._metrics.token_expiry.child(key.name).set(expires_at)
         if previous_secret:
             log.warning("token.previous_secret", org=key.org, client=key.client, secret_version=key.secret_version)
 
@@ -131,7 +131,7 @@ class TokenWatch:
         write("token.fetch_failed", failure=str(failure), hint=HINTS.get(failure), **about)
         self._gate.note(
             records.token_refused(
-                at=self._clock(), who=records.NOBODY, reason=str(failure), client=key.client, region=key.region
+                at=self._clock(), who=records.NOBODY, reason=str(failure), client=key.name, region=key.region
             )
         )
 
@@ -172,7 +172,7 @@ class TokenWatch:
     async def record(self, bearer: Bearer, life_s: int) -> bool:
         """Put a new token on record, durably, before it is used (class A). False: it could not be; it is not used."""
         minted = records.token_minted(
-            at=self._clock(), who=records.NOBODY, token_ref=bearer.reference, client=bearer.key.client,
+            at=self._clock(), who=records.NOBODY, token_ref=bearer.reference, client=bearer.key.name,
             expires_at=self._clock() + life_s, token_kind="genesys", region=bearer.key.region,
         )  # fmt: skip
         try:

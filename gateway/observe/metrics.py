@@ -17,7 +17,7 @@ from gateway.observe.metrics_table import CONFIGURED, METHODS, SETS, TABLE, Row,
 
 _ROWS: Final = {row.name: row for row in TABLE}
 _OVERFLOW: Final = "gateway_metric_label_overflow_total"
-_MAX_CONFIGURED: Final = {"region": 3, "client": 10, "secret": 20, "sink": 6, "site": 20, "legacy_call": 300}
+_MAX_CONFIGURED: Final = {"region": 3, "client": 30, "secret": 20, "sink": 6, "site": 20, "legacy_call": 300}
 
 
 def _fold_code(code: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from gateway.policy.injection import own_line
@@ -17,6 +18,12 @@ _PURPOSE: Final = b"gateway/secret-version/1\0"
 def fingerprint(secret: str) -> str:
     """Twelve hex digits that stand for a secret: enough to tell two apart, useless for anything else."""
     return hashlib.sha256(_PURPOSE + secret.encode("utf-8")).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1_024)
+def token_name(org: str, client: str, slot: int = 0) -> str:
+    """What metrics and records call a token: clients of two organisations may share a name, and one have several."""
+    return f"{org}.{client}/{slot}" if slot else f"{org}.{client}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,11 @@ class TokenKey:
     secret_version: str
     slot: int = 0
     """Which of the client's tokens; each has a quota of its own at Genesys."""
+
+    @property
+    def name(self) -> str:
+        """What metrics and records call it."""
+        return token_name(self.org, self.client, self.slot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.errors import UPSTREAM_BUSY, Refusal
 from gateway.policy.quota import QuotaRules, QuotaWindow
+from gateway.upstream.bearer import token_name
 
 COUNT: Final = b"inin-ratelimit-count"
 ALLOWED: Final = b"inin-ratelimit-allowed"
@@ -20,7 +21,7 @@ RESET: Final = b"inin-ratelimit-reset"
 TOO_MANY: Final = 429
 
 Gauge = Callable[[str, float], None]
-"""Hears the share of a client's quota that is in use, 0 to 1."""
+"""Hears the share of a token's quota that is in use, 0 to 1, by the token's name."""
 
 
 class QuotaGovernor:
@@ -31,7 +32,7 @@ class QuotaGovernor:
         rules: QuotaRules,
         tokens: Mapping[tuple[str, str], int],
         clock: Callable[[], float] = time.monotonic,
-        gauge: Gauge = lambda client, share: None,
+        gauge: Gauge = lambda token, share: None,
     ) -> None:
         """`tokens`: how many tokens an organisation's client has, by both names; one where it is not named."""
         self._rules = rules
@@ -77,7 +78,7 @@ class QuotaGovernor:
                 window.untold()
                 return
             window.told(count, allowed, reset_s, self._clock())
-        self._gauge(client, min(1.0, window.used / window.allowed))
+        self._gauge(token_name(org, client, slot), min(1.0, window.used / window.allowed))
 
     def _row(self, org: str, client: str) -> tuple[QuotaWindow, ...]:
         row = tuple(self._window(org, client, slot) for slot in range(self._tokens.get((org, client), 1)))

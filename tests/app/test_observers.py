@@ -51,7 +51,7 @@ def test_a_fetched_token_is_counted() -> None:
     assert audit.actions() == []
     assert metrics.token_requests.child("upstream", "ok").value == 1
     assert metrics.token_requests.child("cache", "ok").value == 1
-    assert metrics.token_expiry.child("reader").value == NOW + 3600
+    assert metrics.token_expiry.child("acme.reader").value == NOW + 3600
 
 
 async def test_a_new_token_is_on_record_before_it_is_used() -> None:

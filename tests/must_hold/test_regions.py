@@ -85,6 +85,10 @@ async def test_each_site_calls_its_own_region_with_a_token_of_that_region(tmp_pa
         assert one.reveal() in ireland.world.access_tokens
         assert other.reveal() in tokyo.world.access_tokens
         assert one.reveal() != other.reveal()
+        shown = run.gateway.metrics.token_expiry.series()
+        assert {name for (name,), cell in shown.items() if cell.value} >= {"acme.reader", "tokyo.reader"}
+        minted = [r for r in run.gateway.audit.tail(100) if r["event.action"] == "token.minted"]
+        assert {r["gateway.token.client"] for r in minted} >= {"acme.reader", "tokyo.reader"}
         assert {e.status for m in (ireland, tokyo) for e in m.world.recorder.entries if e.path == WAIT} == {200}
 
 

@@ -69,7 +69,7 @@ def test_an_answer_that_says_less_is_believed() -> None:
     quota, _ = governor(shares=shares)
     quota.heard("acme", "reader", 0, 200, fields("140", "180"))
     assert len(slots(quota, 1_000)) == 4
-    assert shares == [("reader", 140 / 180)]
+    assert shares == [("acme.reader", 140 / 180)]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ OWN: Final[dict[str, Field]] = {
     "gateway.ref.token": Field("string", "HMAC of the token or handle that was given out, or injected", 34, REF),
     "gateway.token.scopes": Field("strings", "scopes or permissions of the token"),
     "gateway.token.expires": Field("string", "end of the token", 27),
-    "gateway.token.client": Field("string", "client or backend, by its name in the configuration", 64),
+    "gateway.token.client": Field(
+        "string", "backend or relying party by its name in the configuration; OAuth client as org.client", 160
+    ),
     "gateway.token.kind": Field("string", "handle, ticket, code, id_token or refresh", 32),
     "gateway.token.grant": Field("string", "grant_type that was asked with, where the token endpoint knows it", 64),
     "gateway.region": Field("string", "Genesys region", 32),
