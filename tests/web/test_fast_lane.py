@@ -14,7 +14,7 @@ from gateway.web.fast_lane import KEPT_BYTES, MOST_LUCK, FastLane
 from gateway.web.places import Places
 from tests.web.conftest import PAGE, RunningFront, front_rules, new_front, site_rules
 from tests.web.test_framing import BARE, PLAIN, mutated
-from tests.web.wire import Wire, statuses, steady
+from tests.web.wire import Wire, steady
 
 SERVED = frozenset({"rest_proxy", "session", "oauth_token"})
 CALL = b"GET /sites/shop/api/v2/x HTTP/1.1\r\nHost: gw\r\nOrigin: https://shop.example\r\n\r\n"
@@ -208,7 +208,7 @@ def test_both_ways_say_the_same_whatever_is_sent(both: BothWays) -> None:
         at_once, records = both.ask(data), both.counted()
         in_pieces = both.ask(data[:9], data[9:])
         if in_pieces[0].startswith(b"HTTP/0.9 "):  # aiohttp calls the same line 0.9 or 1.0, by how much came at once
-            assert (statuses(at_once[0]), at_once[1]) == ([400], True) == ([400], in_pieces[1])
+            assert {(sent[8:13], closed) for sent, closed in (at_once, in_pieces)} == {(b" 400 ", True)}
         else:
             assert at_once == in_pieces
         assert records == both.counted()
