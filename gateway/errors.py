@@ -334,13 +334,14 @@ OWNER_MISMATCH = _reason(
 )  # fmt: skip
 BACKEND_MISSING = _reason(
     "backend.missing", 401, "Backend credential missing",
-    "The route is for backends, and no backend key or handle was sent.",
-    "Send Authorization: Bearer with the backend's key, or a handle from /oauth/token.", "invalid_client",
+    "The route is for backends, and no credential of a backend was sent.",
+    "Send Authorization: Bearer with the backend's key or signed assertion, or a handle from /oauth/token.",
+    "invalid_client",
 )  # fmt: skip
 BACKEND_INVALID = _reason(
     "backend.invalid", 401, "Backend credential not valid",
-    "The backend id, key or handle is wrong, has expired or was rotated away.",
-    "Check the id and key in [backends.*]; fetch a fresh handle.", "invalid_client",
+    "The backend's id, key, signed assertion or handle is wrong, has expired or was rotated away.",
+    "Check id, key and public_key in [backends.*]; fetch a fresh handle, or sign anew.", "invalid_client",
 )  # fmt: skip
 
 # --- OAuth endpoints --------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from gateway.guestbook import Guestbook, GuestKeys
 from gateway.observe.metrics import Metrics
 from gateway.observe.metrics_table import Scope
 from gateway.provider.backends import Backends
-from gateway.provider.build import assertion_audiences, key_ring, lives_of, relying_parties
+from gateway.provider.build import assertion_audiences, bearer_audiences, key_ring, lives_of, relying_parties
 from gateway.provider.key_files import KeyRingFault
 from gateway.provider.own_codes import OwnCodes
 from gateway.provider.parties import RelyingParties
@@ -133,7 +133,7 @@ class Gateway:
         )  # fmt: skip
         self.relay = RestRelay(self._api_leg, self.tokens, quota=self.quota, refuge_of=self._refuge)
         self.throttle = Throttle(self.rules.throttle, clock)
-        self.backends = Backends(self.rules.backends, self.store, entropy, assertion_audiences(issuer_of(compiled)))
+        self.backends = Backends(self.rules.backends, self.store, entropy, *_audiences(compiled))
         self.parties = RelyingParties(relying_parties(compiled.parties.values()))
         self.ring = key_ring(config.oidc, surroundings.directory)
         self.issuer_keys = IssuerKeys(self._issuer_leg, time.monotonic, http_too=config.dev)
@@ -250,7 +250,7 @@ class Gateway:
         rules = make_ruleset(compiled, self._guest_key)
         parties = relying_parties(compiled.parties.values())
         RelyingParties(parties)  # raises before anything has changed
-        self.backends.replace(rules.backends, assertion_audiences(issuer_of(compiled)))
+        self.backends.replace(rules.backends, *_audiences(compiled))
         self.parties.replace(parties)
         render_scripts(compiled, self.assets)
         self.compiled, self.rules = compiled, rules
@@ -365,6 +365,12 @@ class Gateway:
 def issuer_of(compiled: Compiled) -> str:
     """The issuer of our OpenID provider: [server] public_url without a trailing slash; empty when it is not set."""
     return (compiled.config.server.public_url or "").rstrip("/")
+
+
+def _audiences(compiled: Compiled) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+    """What signed assertions may name: at the token endpoint, and as bearers."""
+    issuer, sites = issuer_of(compiled), compiled.config.sites
+    return assertion_audiences(issuer), bearer_audiences(issuer, {name: site.hosts for name, site in sites.items()})
 
 
 def _scope(compiled: Compiled) -> Scope:

@@ -6,6 +6,7 @@ an assertion lives minutes, not hours.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -44,10 +45,16 @@ class AssertionKey:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A verified assertion: its id, for the replay guard, and how long that must be remembered."""
+    """A verified assertion, and for how many seconds it is one.
 
-    token_id: str
+    `mark`: what tells it from any other of any client, None without a jti. `audiences`: all that it names.
+    `issued_at`: by its iat, else the earliest time at which it can have been made.
+    """
+
+    mark: str | None = field(repr=False)
     remember_s: float
+    audiences: frozenset[str]
+    issued_at: float
 
 
 def read_public_key(pem: str) -> AssertionKey:
@@ -77,22 +84,39 @@ def claimed_client(assertion: str) -> str:
     return subject
 
 
-def verify_assertion(assertion: str, key: AssertionKey, audiences: Collection[str], now: float) -> Assertion:
-    """Check signature, audience and times. Raises Refusal(CLIENT_INVALID) that says what is wrong."""
+def verify_assertion(
+    assertion: str, key: AssertionKey, audiences: Collection[str], now: float, *, one_use: bool = True
+) -> Assertion:
+    """Check signature, audience and times. Raises Refusal(CLIENT_INVALID) that says what is wrong.
+
+    `one_use`: the caller takes it once only, so that it needs a jti.
+    """
     claims = _decoded(assertion, key)
-    audience = claims.get("aud")
-    named = audience if isinstance(audience, list) else [audience]
-    if not any(isinstance(name, str) and name in audiences for name in named):
-        raise Refusal(errors.CLIENT_INVALID, "The assertion's aud is neither the issuer nor the token endpoint.")
+    named = _audiences(claims.get("aud"))
+    if not any(name in audiences for name in named):
+        raise Refusal(errors.CLIENT_INVALID, "The assertion's aud names neither the issuer nor what is called.")
     expires_at, not_before = _time(claims.get("exp")), _time(claims.get("nbf", 0))
     if now >= expires_at + LEEWAY_S or now < not_before - LEEWAY_S:
         raise Refusal(errors.CLIENT_INVALID, "The assertion is expired or not yet valid.")
     if expires_at - now > MAX_LIFE_S + LEEWAY_S:
         raise Refusal(errors.CLIENT_INVALID, f"The assertion lives longer than {MAX_LIFE_S} seconds.")
+    issued_at = min(_time(claims.get("iat", expires_at - MAX_LIFE_S)), now)
+    return Assertion(_mark(claims, one_use=one_use), expires_at + LEEWAY_S - now, named, issued_at)
+
+
+def _mark(claims: Mapping[str, Any], *, one_use: bool) -> str | None:
     token_id = claims.get("jti")
+    if token_id is None and not one_use:
+        return None
     if not isinstance(token_id, str) or not 0 < len(token_id) <= MAX_JTI_CHARS:
         raise Refusal(errors.CLIENT_INVALID, "The assertion has no usable jti, and may be used once only.")
-    return Assertion(token_id, expires_at + LEEWAY_S - now)
+    client_id = claims["sub"]
+    return hashlib.sha256(f"{len(client_id)}:{client_id}{token_id}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _audiences(claimed: object) -> frozenset[str]:
+    named = claimed if isinstance(claimed, list) else [claimed]
+    return frozenset(name for name in named if isinstance(name, str))
 
 
 def _decoded(assertion: str, key: AssertionKey | None) -> Mapping[str, Any]:
@@ -110,5 +134,5 @@ def _decoded(assertion: str, key: AssertionKey | None) -> Mapping[str, Any]:
 
 def _time(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MAX_TIME:
-        raise Refusal(errors.CLIENT_INVALID, "The assertion's exp is missing, or exp or nbf is not a time.")
+        raise Refusal(errors.CLIENT_INVALID, "The assertion's exp is missing, or exp, nbf or iat is not a time.")
     return value

@@ -86,6 +86,8 @@ def _whose(header: dict[str, Any], claims: dict[str, Any]) -> str:
         return "an OpenID id_token; proves a sign-in to whoever it names in aud"
     if header.get("alg") == "none":
         return "an unsigned JWT: it proves nothing to anybody"
+    if isinstance(claims.get("sub"), str) and claims.get("iss") == claims["sub"]:
+        return "a client's signed assertion (private_key_jwt); proves a backend to whoever it names in aud"
     return "a JWT of another kind; perhaps the Genesys JWT of a web messaging guest, which stays behind the gateway"
 
 

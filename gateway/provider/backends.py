@@ -1,14 +1,15 @@
 """Backends: who they are, how they prove it (key, signed assertion, handle), and the handles given to them.
 
-Leaves what a backend may do to `policy.decision`. Rules kept: only digests of keys are held; a handle dies with the
-key that it was got with, with its backend, and at its end, on every node.
+Leaves what a backend may do to `policy.decision`, assertions as bearers to `bearer_assertions`. Rules kept: only
+digests of keys are held; a handle dies with the key that it was got with, with its backend, and at its end, on every
+node.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,7 @@ from gateway.policy import decision
 from gateway.policy.assertions import AssertionKey, claimed_client, verify_assertion
 from gateway.policy.handles import HandleKind, digest, expect, kind_of, mint
 from gateway.policy.oauth_forms import Credentials, secret_digest, which_accepted
+from gateway.provider.bearer_assertions import BearerAssertions, Signer
 from gateway.store.base import Revocation, Store
 from gateway.store.expiry import ExpiryMap
 
@@ -102,8 +104,10 @@ class Backends:
         store: Store,
         entropy: Callable[[int], bytes],
         audiences: Collection[str] = (),
+        bearer_audiences: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         """`audiences`: what a signed assertion may name as its audience: the issuer and the token endpoint's URL.
+        `bearer_audiences`: what one that is itself a bearer may name, and the sites that each is good for.
 
         Raises ValueError when two backends share a name, a client id or a key.
         """
@@ -111,17 +115,27 @@ class Backends:
         self._entropy = entropy
         self._audiences = frozenset(audiences)
         self._registry = _registry(rules)
+        self._bearer_audiences = dict(bearer_audiences or {})
+        self.assertions = BearerAssertions(store, _signers(self._registry), self._bearer_audiences)
         self._near: ExpiryMap[str, _Known] = ExpiryMap(NEAR_HANDLES, evict=True)
         store.subscribe(self._forget)
 
-    def replace(self, rules: Iterable[BackendRules], audiences: Collection[str] | None = None) -> None:
+    def replace(
+        self,
+        rules: Iterable[BackendRules],
+        audiences: Collection[str] | None = None,
+        bearer_audiences: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
         """Use other rules from now on. Raises ValueError as the constructor does, and then keeps the old ones.
 
-        `audiences`: as in the constructor; None: as they were.
+        Audiences as in the constructor; None: as they were.
         """
         self._registry = _registry(rules)
         if audiences is not None:
             self._audiences = frozenset(audiences)
+        if bearer_audiences is not None:
+            self._bearer_audiences = dict(bearer_audiences)
+        self.assertions.replace(_signers(self._registry), self._bearer_audiences)
 
     def knows(self, client_id: str) -> bool:
         """Is this the client id of a backend? Client ids are no secrets."""
@@ -191,9 +205,9 @@ class Backends:
         if backend is None or backend.public_key is None or credentials.client_id not in {"", client_id}:
             raise Refusal(errors.BACKEND_INVALID)
         verified = verify_assertion(assertion, backend.public_key, self._audiences, now)
-        seen = hashlib.sha256(f"{len(client_id)}:{client_id}{verified.token_id}".encode()).hexdigest()
-        if not await self._store.claim(ASSERTION_KIND, seen, verified.remember_s):
+        if verified.mark is None or not await self._store.claim(ASSERTION_KIND, verified.mark, verified.remember_s):
             raise Refusal(errors.CLIENT_INVALID, "The assertion was used before.")
+        await self.assertions.spend(verified)
         return Proved(backend, PUBLIC_KEY_PROOF)
 
     async def _by_handle(self, key: str, now: float) -> BackendRules:
@@ -240,6 +254,10 @@ def _registry(rules: Iterable[BackendRules]) -> _Registry:
             if registry.by_key.setdefault(known, backend) is not backend:
                 raise ValueError(f"backend {backend.name}: shares a key with another backend")
     return registry
+
+
+def _signers(registry: _Registry) -> dict[str, Signer]:
+    return {client_id: Signer(rules.caller, rules.public_key) for client_id, rules in registry.by_id.items()}
 
 
 def _proofs(backend: BackendRules) -> frozenset[str]:

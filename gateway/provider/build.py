@@ -6,13 +6,15 @@ exists in the clear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from gateway.config.compile import CompiledBackend, CompiledParty
 from gateway.config.model import Oidc
 from gateway.policy.assertions import read_public_key
+from gateway.policy.hostnames import canonical_host
 from gateway.policy.oauth_forms import secret_digest
+from gateway.policy.sites import PREFIX
 from gateway.provider.backends import BackendRules, key_digest
 from gateway.provider.keys import KeyRing, keep_s
 from gateway.provider.parties import RelyingParty
@@ -50,9 +52,26 @@ def relying_parties(parties: Iterable[CompiledParty]) -> list[RelyingParty]:
 
 
 def assertion_audiences(issuer: str) -> frozenset[str]:
-    """What a signed assertion may name as its audience (RFC 7523 section 3): us, or one of our endpoints."""
+    """What a signed assertion may name as its audience (RFC 7523 section 3): us, or one of our endpoints.
+
+    Nothing without an issuer: an assertion for nobody in particular would be good anywhere.
+    """
+    if not issuer:
+        return frozenset()
     paths = ("", "/oauth/token", "/login/oauth/token", "/oauth/revoke")
     return frozenset(issuer + path for path in paths)
+
+
+def bearer_audiences(issuer: str, hosts: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """What an assertion that is itself a bearer may name as its audience, and the sites that each is good for.
+
+    A site's URL is good for that site, the issuer for all. `hosts`: the host names of each site.
+    """
+    found = {f"https://{canonical_host(host)}": frozenset({site}) for site, own in hosts.items() for host in own}
+    if issuer:
+        found |= {f"{issuer}/{PREFIX}/{site}": frozenset({site}) for site in hosts}
+        found[issuer] = frozenset(hosts)
+    return found
 
 
 def lives_of(oidc: Oidc) -> Lives:

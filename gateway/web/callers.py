@@ -1,7 +1,8 @@
 """Who is calling: the bearer of a request into a guest, a backend, or nobody.
 
-The prefix of a handle says which room knows it; a word of no kind is tried as a backend's key, and then it is a
-platform token or a typing error, which are refused as such. The rule: a wrong credential is never taken for none.
+The prefix of a handle says which room knows it; a word of no kind is tried as a backend's key and as its signed
+assertion, and then it is a platform token or a typing error, which are refused as such. The rule: a wrong credential is
+never taken for none.
 """
 
 from __future__ import annotations
@@ -60,10 +61,12 @@ class Callers:
             return (await self._backends().identify(bearer, self._clock())).caller
         if kind is not None:
             raise Refusal(errors.HANDLE_WRONG_KIND, f"A handle with the prefix {kind.value} makes no calls.")
-        backend = self._backends().by_key(bearer)
-        if backend is None:
+        if (backend := self._backends().by_key(bearer)) is not None:
+            return backend.caller
+        signed = await self._backends().assertions.caller(bearer, exchange.rules.name, self._clock())
+        if signed is None:
             raise Refusal(errors.PLATFORM_TOKEN)
-        return backend.caller
+        return signed
 
     async def _guest(self, exchange: Exchange, credential: Credential) -> Guest:
         site, bearer = exchange.rules.name, credential.bearer

@@ -13,10 +13,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.app.running import reload
 from gateway.policy.oauth_forms import secret_digest
-from tests.stack import BACKEND_ID, BACKEND_KEY, QUEUE, Stack, basic, compiled, mock_flags, whole_stack
+from tests.stack import (
+    BACKEND_ID,
+    BACKEND_KEY,
+    QUEUE,
+    VISITOR_KID,
+    VISITOR_SECRET,
+    Stack,
+    basic,
+    compiled,
+    mock_flags,
+    whole_stack,
+)
 
 WAIT = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
 AUDIENCE = "http://127.0.0.1:8080/oauth/token"
+SITE_URL = "http://127.0.0.1:8080/sites/shop"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 NEW_KEY = "a-new-key-of-the-backend-0123456789"
 
@@ -24,6 +36,12 @@ NEW_KEY = "a-new-key-of-the-backend-0123456789"
 async def read(stack: Stack, bearer: str) -> int:
     async with stack.call("GET", WAIT, bearer=bearer, origin=None) as answer:
         return answer.status
+
+
+async def asked(stack: Stack, bearer: str) -> tuple[int, str]:
+    """Status and code of a call with this bearer."""
+    async with stack.call("GET", WAIT, bearer=bearer, origin=None) as answer:
+        return answer.status, "" if answer.status == 200 else (await answer.json())["code"]
 
 
 async def handle_of(stack: Stack, **form: str) -> tuple[int, dict[str, Any]]:
@@ -50,6 +68,37 @@ async def test_a_signed_assertion_gets_a_handle_once_and_no_key_is_sent(tmp_path
         forged = jwt.encode({**claims, "jti": "x"}, Ed25519PrivateKey.generate(), algorithm="EdDSA")
         status, _ = await handle_of(stack, client_assertion_type=ASSERTION, client_assertion=forged)
         assert status == 401
+
+
+async def test_a_signed_assertion_is_a_bearer_until_the_configuration_takes_its_key_away(tmp_path: Path) -> None:
+    signer = Ed25519PrivateKey.generate()
+    place = tmp_path / "servicenow.pem"
+    place.write_bytes(signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    async with whole_stack(tmp_path, {"backends.servicenow.public_key": str(place)}) as stack:
+        claims = {"iss": BACKEND_ID, "sub": BACKEND_ID, "aud": SITE_URL, "exp": int(time.time()) + 60, "jti": "one"}
+
+        def signed(key: Any = signer, algorithm: str = "EdDSA", **changes: object) -> str:
+            return jwt.encode(claims | changes, key, algorithm=algorithm)
+
+        bearer = signed()
+        assert [await asked(stack, bearer) for _ in range(3)] == [(200, "")] * 3
+        carried = [r for r in await stack.records() if r["event.action"] == "proxy.allowed"]
+        assert [r["gateway.backend"] for r in carried] == ["servicenow"] * 3
+        wrong = [
+            signed(Ed25519PrivateKey.generate()), signed("", "none"), signed("x" * 40, "HS256"), signed(exp=1),
+            signed(aud="https://elsewhere.example"), signed(aud="http://127.0.0.1:8080/sites/outlet"),
+        ]  # fmt: skip
+        assert [await asked(stack, one) for one in wrong] == [(401, "backend.invalid")] * len(wrong)
+        visitor = jwt.encode({"external_id": "anna", "scope": "user"}, VISITOR_SECRET, headers={"kid": VISITOR_KID})
+        for other in (signed(iss="nobody", sub="nobody"), visitor):
+            assert await asked(stack, other) == (401, "handle.platform_token")
+        form = {"client_assertion_type": ASSERTION, "client_assertion": signed(aud=[AUDIENCE, SITE_URL])}
+        assert await asked(stack, form["client_assertion"]) == (200, "")
+        assert (await handle_of(stack, **form))[0] == 200
+        assert await asked(stack, form["client_assertion"]) == (401, "backend.invalid"), "it was spent"
+        assert bearer not in str(await stack.records())
+        assert await reload(stack.gateway, lambda: compiled(mock_flags(stack.mock)), time.time)
+        assert await asked(stack, bearer) == (401, "backend.invalid")
 
 
 async def test_a_key_may_stand_as_its_hash_and_rotate_with_an_overlap(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_each_kind_of_key_has_its_one_algorithm(algorithm: str) -> None:
     key = read_public_key(pem(KEYS[algorithm]))
     assert key.algorithm == algorithm
     verified = verify_assertion(signed(algorithm), key, {AUDIENCE}, NOW)
-    assert (verified.token_id, verified.remember_s) == ("one", 90.0)
+    assert (verified.remember_s, verified.audiences, verified.issued_at) == (90.0, frozenset({AUDIENCE}), NOW - 240)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_each_kind_of_key_has_its_one_algorithm(algorithm: str) -> None:
         ({"exp": NOW - 31}, "expired"),
         ({"nbf": NOW + 31}, "not yet"),
         ({"exp": NOW + 400}, "longer than"),
+        ({"iat": "now"}, "iat"),
         ({"jti": None}, "jti"),
         ({"jti": ""}, "jti"),
         ({"jti": "x" * 256}, "jti"),
@@ -72,7 +73,31 @@ def test_wrong_claims_are_refused_by_name(changes: dict[str, Any], says: str) ->
 
 
 def test_one_of_several_audiences_suffices() -> None:
-    assert verify_assertion(signed(aud=["x", AUDIENCE]), read_public_key(pem(RSA)), {AUDIENCE}, NOW).token_id == "one"
+    verified = verify_assertion(signed(aud=["x", AUDIENCE, 5]), read_public_key(pem(RSA)), {AUDIENCE}, NOW)
+    assert verified.audiences == {"x", AUDIENCE}
+
+
+def test_the_mark_tells_ids_of_one_client_and_clients_with_one_id_apart() -> None:
+    def mark(**changes: Any) -> str | None:
+        return verify_assertion(signed(**changes), read_public_key(pem(RSA)), {AUDIENCE}, NOW).mark
+
+    others = [mark(jti="two"), mark(sub="crmo", jti="ne"), mark(sub="shop"), mark(jti="\ud800")]
+    assert len({mark(), *others}) == 5
+    assert mark() == mark(exp=NOW + 50)
+
+
+def test_what_may_be_used_again_needs_no_id_and_a_wrong_one_is_refused_even_so() -> None:
+    key = read_public_key(pem(RSA))
+    assert verify_assertion(signed(jti=None), key, {AUDIENCE}, NOW, one_use=False).mark is None
+    again, once = (verify_assertion(signed(), key, {AUDIENCE}, NOW, one_use=one) for one in (False, True))
+    assert again == once
+    with pytest.raises(Refusal, match="jti"):
+        verify_assertion(signed(jti=""), key, {AUDIENCE}, NOW, one_use=False)
+
+
+@pytest.mark.parametrize(("iat", "issued_at"), [(None, NOW - 240), (NOW - 5, NOW - 5), (NOW + 900, NOW)])
+def test_an_assertion_is_as_old_as_it_says_but_was_not_made_later_than_now(iat: float | None, issued_at: float) -> None:
+    assert verify_assertion(signed(iat=iat), read_public_key(pem(RSA)), {AUDIENCE}, NOW).issued_at == issued_at
 
 
 def test_public_key_is_no_hmac_secret() -> None:

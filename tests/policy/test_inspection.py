@@ -30,6 +30,7 @@ def jwt(header: dict[str, Any], claims: dict[str, Any]) -> str:
         (jwt({"alg": "RS256"}, {"external_id": "x"}), "jwt", "of an older kind"),
         (jwt({"alg": "RS256"}, {"nonce": "n"}), "jwt", "OpenID id_token"),
         (jwt({"alg": "none"}, {"sub": "x"}), "jwt", "unsigned"),
+        (jwt({"alg": "EdDSA"}, {"iss": "crm", "sub": "crm"}), "jwt", "signed assertion"),
         (jwt({"alg": "RS256"}, {"sub": "x"}), "jwt", "another kind"),
         ("goGg3eXDl_veBL4GZIc4OgY-ceZUPb21IKhazssj*", "opaque", "Genesys access token"),
         ("a.b.c", "opaque", "no JWT"),

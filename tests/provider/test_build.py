@@ -14,7 +14,14 @@ from gateway.config.model import Oidc
 from gateway.config.secrets import Secret
 from gateway.policy import decision
 from gateway.policy.oauth_forms import secret_digest
-from gateway.provider.build import assertion_audiences, backend_rules, key_ring, lives_of, relying_parties
+from gateway.provider.build import (
+    assertion_audiences,
+    backend_rules,
+    bearer_audiences,
+    key_ring,
+    lives_of,
+    relying_parties,
+)
 from gateway.provider.tokens import Lives
 from tests.provider.parts import NOW
 
@@ -75,3 +82,21 @@ def test_an_assertion_is_for_us_or_one_of_our_endpoints() -> None:
     audiences = assertion_audiences("https://x.example")
     assert {"https://x.example", "https://x.example/oauth/token", "https://x.example/oauth/revoke"} < audiences
     assert all(audience.startswith("https://x.example") for audience in audiences)
+
+
+def test_a_bearer_names_the_issuer_for_all_sites_or_the_url_of_one() -> None:
+    hosts = {"shop": ("chat.shop.example",), "outlet": ()}
+    assert bearer_audiences("https://gw.example", hosts) == {
+        "https://gw.example": frozenset({"shop", "outlet"}),
+        "https://gw.example/sites/shop": frozenset({"shop"}),
+        "https://gw.example/sites/outlet": frozenset({"outlet"}),
+        "https://chat.shop.example": frozenset({"shop"}),
+    }
+    assert bearer_audiences("https://chat.shop.example", hosts)["https://chat.shop.example"] == {"shop", "outlet"}
+
+
+def test_without_an_issuer_nothing_is_an_audience_but_the_hosts_of_sites() -> None:
+    assert assertion_audiences("") == frozenset()
+    assert bearer_audiences("", {"shop": ("Chat.Shop.example",), "outlet": ()}) == {
+        "https://chat.shop.example": frozenset({"shop"})
+    }
