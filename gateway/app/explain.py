@@ -206,6 +206,8 @@ def _note_route(question: Question, rules: SiteRules, place: FoundSite, compiled
     found.steps.append(
         ("route", f"{where} {route.name}: {route.match}, for {', '.join(sorted(route.callers)) or 'nobody'}")
     )
+    if route.body_template is not None:
+        found.steps.append(("body", f"the route's own, in place of the caller's: {route.body_template}"))
     if route.owner is not None:
         found.steps.append(("owner", f"{{{route.owner}}} must be the caller's own conversation"))
 

@@ -14,6 +14,7 @@ from gateway.config.routing import compile_route, operation_of
 from gateway.policy import routes as policy
 from gateway.policy.assertions import read_public_key
 from gateway.policy.beliefs import Beliefs
+from gateway.policy.body_template import BodyFault
 from gateway.policy.operations import Catalogue, Operation, client_credentials_fault
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -125,6 +126,9 @@ def _check_operation(key: str, route: Route, sources: Sources) -> Generator[Find
         return None
     try:
         return compile_route(route, operation)
+    except BodyFault as fault:
+        yield error(f"{key}.body", str(fault), "Write {name} for a value, {{ and }} for braces.")
+        return None
     except ValueError as fault:
         yield error(key, str(fault), "Make the parts of the route agree.")
         return None

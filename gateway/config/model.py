@@ -250,7 +250,9 @@ class Route(Section):
         description="Method and path template: `GET /api/v2/routing/queues/{queueId}/estimatedwaittime`."
     )
     upstream: str | None = Field(None, description="Operation at Genesys; absent: the same as match.")
-    body: dict[str, object] | None = Field(None, description="Body sent upstream instead of the caller's.")
+    body: dict[str, object] | None = Field(
+        None, description="Body sent upstream instead of the caller's; `{name}` in its texts is filled in."
+    )
     parameters: dict[str, Literal["uuid", "id", "int", "slug"]] = Field(
         default_factory=dict, description="Types of path parameters; uuid when absent."
     )

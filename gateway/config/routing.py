@@ -5,10 +5,9 @@ Which kind of credential a route uses follows from the operation at Genesys, not
 
 from __future__ import annotations
 
-import orjson
-
 from gateway.config.model import Route
 from gateway.policy import routes as policy
+from gateway.policy.body_template import parse_body
 from gateway.policy.operations import Catalogue, Operation
 
 
@@ -19,7 +18,9 @@ def operation_of(route: Route, catalogue: Catalogue) -> Operation | None:
 
 
 def compile_route(route: Route, operation: Operation) -> policy.Route:
-    """Return the compiled route. Raises `ValueError` saying which of its parts contradict each other."""
+    """Return the compiled route. Raises `ValueError` saying which of its parts contradict each other (`BodyFault`: its
+    body alone, or with others).
+    """
     match = policy.parse_template(route.match, route.parameters)
     upstream_types = {name: kind for name, kind in route.parameters.items() if f"{{{name}}}" in (route.upstream or "")}
     upstream = policy.parse_template(route.upstream, upstream_types) if route.upstream is not None else match
@@ -28,7 +29,7 @@ def compile_route(route: Route, operation: Operation) -> policy.Route:
         match=match,
         upstream=upstream,
         callers=frozenset(route.callers),
-        body_template=orjson.dumps(route.body) if route.body is not None else None,
+        body_template=parse_body(route.body) if route.body is not None else None,
         query=frozenset(route.query),
         client=route.client,
         owner=route.owner,

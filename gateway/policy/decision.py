@@ -130,6 +130,20 @@ class Permit:
         """Path and query at Genesys; the query is the caller's, byte for byte."""
         return f"{self.upstream_path}?{self.query}" if self.query else self.upstream_path
 
+    def upstream_body(self, sent: bytes) -> bytes:
+        """What goes to Genesys: the route's own body, filled in, else what the caller sent."""
+        template = self.route.body_template
+        if template is None:
+            return sent
+        if not template.names:
+            return template.fill({})
+        values = {**self.parameters, "site": self.site}
+        if isinstance(self.caller, Guest):
+            session = self.caller.session
+            values["guest_id"], values["external_id"] = session.guest_id, session.external_ref or ""
+            values["verified"] = "true" if session.verified else "false"
+        return template.fill(values)
+
 
 @dataclass(frozen=True, slots=True)
 class SocketPermit:

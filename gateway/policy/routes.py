@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from gateway import errors
 from gateway.errors import Refusal
+from gateway.policy.body_template import GUEST_NAMES, OWN_NAMES, BodyFault, BodyTemplate
 from gateway.policy.paths import Target
 
 ParameterType = Literal["uuid", "id", "int", "slug"]
@@ -61,13 +62,13 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call that may be made. `body_template`: JSON sent upstream instead of the caller's body."""
+    """One call that may be made. `body_template`: what is sent upstream instead of the caller's body."""
 
     name: str
     match: Template
     upstream: Template
     callers: frozenset[CallerKind]
-    body_template: bytes | None = None
+    body_template: BodyTemplate | None = None
     query: frozenset[str] = frozenset()
     client: str | None = None
     owner: str | None = None
@@ -81,7 +82,7 @@ class Route:
     """Ways into a JSON answer whose ends pass; empty: all of it."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError where the parts of the route contradict each other."""
+        """Raises ValueError where the parts of the route contradict each other; BodyFault where the body is one."""
         known = set(self.match.parameters)
         if missing := [name for name in self.upstream.parameters if name not in known]:
             raise ValueError(f"upstream uses {{{missing[0]}}}, which match does not have")
@@ -93,6 +94,19 @@ class Route:
             raise ValueError("answer names a member without a name")
         if self.cache_s and self.match.method != "GET":
             raise ValueError("only the answers of GET can be kept (cache_s)")
+        if self.body_template is not None:
+            _check_names(self.body_template.names, known, self.callers)
+
+
+def _check_names(names: frozenset[str], parameters: set[str], callers: frozenset[CallerKind]) -> None:
+    """Raises BodyFault for a placeholder that nothing, or more than one thing, would fill."""
+    if unknown := sorted(names - parameters - OWN_NAMES):
+        listed = ", ".join(sorted(parameters | OWN_NAMES))
+        raise BodyFault(f"has the unknown placeholder {{{unknown[0]}}}; known are {listed}")
+    if twice := sorted(names & parameters & OWN_NAMES):
+        raise BodyFault(f"has the placeholder {{{twice[0]}}}, which match has as a path parameter too")
+    if "backend" in callers and (of_guest := sorted(names & GUEST_NAMES)):
+        raise BodyFault(f"has the placeholder {{{of_guest[0]}}}, which stands for a guest, and backends may call")
 
 
 def parse_template(text: str, types: Mapping[str, ParameterType] | None = None) -> Template:

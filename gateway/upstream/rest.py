@@ -156,7 +156,7 @@ class RestRelay:
         route, org = permit.route, permit.org
         call = _Call(
             permit, route, org, self._legs.get(org) or self._leg(org), passed,
-            body if route.body_template is None else route.body_template,
+            permit.upstream_body(body),
             request_id, traceparent, time.monotonic() + route.timeout_s, injected,
         )  # fmt: skip
         if route.cache_s > 0:

@@ -71,9 +71,10 @@ async def test_the_running_gateway_answers_as_explained(tmp_path: Path) -> None:
 def test_every_table_has_its_say_in_order() -> None:
     found = explain(Question("POST", CLOSE, SERVER, owns=frozenset({ID})), CONFIG, NOW)
     names = [step for step, _ in found.steps]
-    assert names == ["path", "site", "surface", "origin", "caller", "route", "owner", "permitted"]
+    assert names == ["path", "site", "surface", "origin", "caller", "route", "body", "owner", "permitted"]
     said = dict(found.steps)
     assert said["route"].startswith("routes[2] close-conversation")
+    assert said["body"] == 'the route\'s own, in place of the caller\'s: {"state":"disconnected"}'
     assert f"PATCH /api/v2/conversations/messages/{ID}" in said["permitted"]
     assert "client closer" in said["permitted"]
     assert "conversation:communication:disconnect" in said["permitted"]

@@ -11,8 +11,10 @@ from gateway.config.findings import Finding
 
 Judge = Callable[..., tuple[Finding, ...]]
 ROUTE = {"name": "more", "match": "GET /api/v2/conversations/{conversationId}", "callers": ["backend"]}
-
-
+CLOSE = {
+    "name": "close", "match": "POST /close/{conversationId}", "callers": ["backend"], "owner": "conversationId",
+    "upstream": "PATCH /api/v2/conversations/messages/{conversationId}", "client": "reader",
+}  # fmt: skip
 CLUB = {
     "org": "acme", "deployment_id": "2f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10", "origins": ["https://club.example"],
     "visitors": {"anonymous": True},
@@ -64,6 +66,14 @@ CLUB = {
             "error",
             "needs one",
         ),
+        (
+            {"routes.1": CLOSE | {"body": {"state": "disconnected", "x": ["{conversation}"]}}},
+            "routes[1].body",
+            "error",
+            "unknown placeholder {conversation}; known are conversationId, external_id, guest_id, site, verified",
+        ),
+        ({"routes.1": CLOSE | {"body": {"a": "{verified}"}}}, "routes[1].body", "error", "stands for a guest"),
+        ({"routes.1": CLOSE | {"body": {"a": "{"}}}, "routes[1].body", "error", "stands alone"),
         ({"routes.0.callers": []}, "routes[0].callers", "warning", "nobody may call"),
         (
             {"routes.0.callers": ["guest"], "routes.0.match": "GET /api/v2/conversations/{conversationId}"},

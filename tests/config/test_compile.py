@@ -33,7 +33,7 @@ def test_the_shipped_site_decides_by_its_rules(repository: Path) -> None:
     assert (route.name, route.client, route.auth) == ("close-conversation", "closer", "oauth")
     assert route.upstream.method == "PATCH"
     assert route.upstream.fill(parameters) == f"/api/v2/conversations/messages/{ID}"
-    assert route.body_template == b'{"state":"disconnected"}'
+    assert str(route.body_template) == '{"state":"disconnected"}'
     assert site.socket.context.attributes[0] == ("gateway.guest", "{guest_id}")
     assert site.session.idle_s == 1800
 

@@ -31,7 +31,7 @@ def test_types_of_parameters_reach_the_template() -> None:
     route = compiled()
     assert route.match.segments == ("close", ("conversationId", "id"), ("reason", "slug"))
     assert route.upstream.fill({"conversationId": "x"}) == "/api/v2/conversations/messages/x"
-    assert route.body_template == b'{"state":"disconnected"}'
+    assert str(route.body_template) == '{"state":"disconnected"}'
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,10 @@ def test_the_credential_follows_from_the_operation(match: str, client: str | Non
         ({"parameters": {"nothing": "id"}}, "no parameter nothing"),
         ({"cache_s": 1}, "cache_s"),
         ({"client": None}, "oauth"),
+        ({"body": {"a": "{conversation}"}}, "known are conversationId, external_id, guest_id, reason, site, verified"),
+        ({"body": {"a": ["{guest_id}"]}}, "stands for a guest, and backends may call"),
+        ({"body": {"a": "{site}"}, "match": "POST /close/{conversationId}/{reason}/{site}"}, "path parameter too"),
+        ({"body": {"a": "{"}}, "stands alone"),
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(changes: dict[str, object], words: str) -> None:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.app.running import reload
 from tests.conversations import put_conversation
 from tests.stack import BACKEND_KEY, QUEUE, Stack, compiled, mock_flags, whole_stack
+from tests.telemetry.drive import visitor_token
 
 WAIT = f"/api/v2/routing/queues/{QUEUE}/estimatedwaittime"
 
@@ -95,3 +97,23 @@ async def test_the_body_of_the_route_goes_in_place_of_the_callers(stack: Stack) 
     assert (entry.raw_body, entry.path) == (
         b'{"state":"disconnected"}', f"/api/v2/conversations/messages/{conversation.id}",
     )  # fmt: skip
+
+
+async def test_the_routes_body_is_filled_in_and_no_visitor_gets_out_of_its_text(stack: Stack) -> None:
+    hostile = 'ada","state":"connected","x":"{site}'
+    body = {"state": "disconnected", "note": "{conversationId} of {guest_id} at {site}", "who": ["{external_id}"],
+            "verified": "{verified}", "literal": "{{site}}"}  # fmt: skip
+    flags = {"routes.2.callers": ["guest"], "routes.2.body": body, "backends.servicenow.routes": ["queue-wait"]}
+    assert await reload(stack.gateway, lambda: compiled({**mock_flags(stack.mock), **flags}), time.time)
+    session = await stack.session(visitor_token(external_id=hostile))
+    guest = session["guest"]["id"]
+    conversation = put_conversation(stack.mock.world, "shop", guest)
+    path = f"/api/v2/conversations/messaging/{conversation.id}/close"
+    async with stack.call("POST", path, bearer=session["session_token"], json={"state": "connected"}) as answer:
+        assert answer.status == 200, await answer.text()
+    entry = next(e for e in reversed(stack.mock.world.recorder.entries) if e.method == "PATCH")
+    assert orjson.loads(entry.raw_body) == {
+        "state": "disconnected", "note": f"{conversation.id} of {guest} at shop", "who": [hostile],
+        "verified": "true", "literal": "{site}",
+    }  # fmt: skip
+    assert int(entry.raw_headers["Content-Length"]) == len(entry.raw_body)

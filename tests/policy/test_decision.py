@@ -9,6 +9,7 @@ import pytest
 
 from gateway import errors
 from gateway.errors import Reason, Refusal
+from gateway.policy.body_template import BodyFault, parse_body
 from gateway.policy.decision import (
     Backend,
     Caller,
@@ -74,6 +75,11 @@ SESSION = open_session(
     rules=SessionRules(idle_s=600),
     now=NOW,
 )
+STRANGER = Guest(
+    open_session(
+        session_id="s9", site="shop", org="acme", guest="g9", token="t9", person=None, rules=SessionRules(), now=NOW
+    )
+)
 GUEST = Guest(SESSION, conversations=frozenset({MINE}))
 HISTORIAN = Guest(SESSION, HandleKind.HISTORY)
 TICKETED = Guest(SESSION, HandleKind.TICKET)
@@ -114,6 +120,46 @@ def test_an_allowed_call_gets_its_permit(asked: Facts, name: str, upstream: str)
     permit = decide(asked, RULES, NOW)
     assert (permit.route.name, permit.upstream_target) == (name, upstream)
     assert (permit.site, permit.org, permit.caller, permit.origin) == ("shop", "acme", asked.caller, asked.origin)
+
+
+@pytest.mark.parametrize(
+    ("body", "caller", "sent"),
+    [
+        (None, GUEST, b"sent"),
+        ({"state": "disconnected"}, GUEST, b'{"state":"disconnected"}'),
+        ({"of": "{id} at {site}"}, SERVER, f'{{"of":"{MINE} at shop"}}'.encode()),
+        ({"by": "{guest_id}/{external_id}/{verified}"}, GUEST, b'{"by":"g1/ada/true"}'),
+        ({"by": "{guest_id}/{external_id}/{verified}"}, STRANGER, b'{"by":"g9//false"}'),
+    ],
+)
+def test_the_routes_own_body_goes_in_place_of_the_callers(
+    body: dict[str, object] | None, caller: Guest | Backend, sent: bytes
+) -> None:
+    template = None if body is None else parse_body(body)
+    callers: set[CallerKind] = {"guest" if isinstance(caller, Guest) else "backend"}
+    one = route("read", "GET /api/v2/things/{id}", callers, body_template=template)
+    rules = replace(RULES, routes=RouteTable([one]))
+    permit = decide(facts("GET", f"/api/v2/things/{MINE}", caller), rules, NOW)
+    assert permit.upstream_body(b"sent") == sent
+
+
+@pytest.mark.parametrize(
+    ("body", "callers", "says"),
+    [
+        ({"a": "{it}"}, {"guest"}, r"unknown placeholder \{it\}; known are external_id, guest_id, id, site, verified"),
+        ({"a": "{external_id}"}, {"guest", "backend"}, "stands for a guest"),
+    ],
+)
+def test_a_body_with_a_placeholder_that_nothing_fills_is_a_fault(
+    body: dict[str, object], callers: set[CallerKind], says: str
+) -> None:
+    with pytest.raises(BodyFault, match=says):
+        route("read", "GET /api/v2/things/{id}", callers, body_template=parse_body(body))
+
+
+def test_a_placeholder_that_two_things_would_fill_is_a_fault() -> None:
+    with pytest.raises(BodyFault, match="path parameter too"):
+        route("read", "GET /api/v2/things/{site}", {"guest"}, body_template=parse_body({"a": "{site}"}))
 
 
 def test_what_the_sites_table_was_found_to_say_is_believed() -> None:
