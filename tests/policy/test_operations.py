@@ -85,6 +85,13 @@ def test_every_removed_operation_names_its_replacement() -> None:
         assert found[1] != "nothing", key
 
 
+def test_all_removed_operations_are_listed_as_they_are_found_singly() -> None:
+    assert len(CATALOGUE.removed) == 41
+    for operation, instead in CATALOGUE.removed:
+        method, _, template = operation.key.partition(" ")
+        assert CATALOGUE.find_removed(method, template) == (operation, instead)
+
+
 def test_a_removed_operation_is_found_by_the_path_that_is_called() -> None:
     path = ("api", "v2", "widgets", "deployments", "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10")
     found = CATALOGUE.removed_at("PUT", path)
