@@ -86,6 +86,7 @@ export class Session {
   #grant = null;
   #proof = null;
   #opening = null;
+  #turn = Promise.resolve();
   #timer = 0;
   #possession;
 
@@ -134,8 +135,16 @@ export class Session {
   /** The handle to use now: the one held, a renewed one, or a new session's. One caller at a time does the work. */
   async handle() {
     if (!this.due) return this.#grant.token;
-    this.#opening ??= this.#open().finally(() => { this.#opening = null; });
+    this.#opening ??= this.#inTurn(() => (this.due ? this.#open() : this.#grant.token))
+      .finally(() => { this.#opening = null; });
     return this.#opening;
+  }
+
+  /** Opening, renewing and proving follow one another: of two at once the slower would undo what the other brought. */
+  #inTurn(work) {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {}); // whoever asked hears of it
+    return turn;
   }
 
   /** The next `handle` renews, whatever the clock says: the gateway has just refused the handle. */
@@ -146,8 +155,10 @@ export class Session {
 
   /** Prove who the visitor is, in the same session. Rejects with Problem, and then nothing has changed. */
   async signIn(tokenOrCallback) {
-    const proof = asProof(tokenOrCallback);
-    await this.#opening?.catch(() => {});
+    return this.#inTurn(() => this.#prove(asProof(tokenOrCallback)));
+  }
+
+  async #prove(proof) {
     const ask = async (bearer) => this.call("POST", "/session", { bearer, body: { visitor_token: await proof() } });
     const answer = await ask(this.#grant?.token).catch((problem) => {
       // 401: the handle may have ended; 409: it is another person's. Once more, without it and with a fresh proof.

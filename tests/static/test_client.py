@@ -254,6 +254,22 @@ async def test_signing_in_keeps_the_session_and_reconnects_with_it(visit: Visit)
     assert await visit.run(f"{ALL_SENT} {TEXTS}") == [["before", "sent"]]
 
 
+async def test_a_sign_in_that_meets_the_opening_of_a_session_is_not_undone_by_it(visit: Visit) -> None:
+    """The answer that opens an anonymous session comes after the sign-in's: it would lower the visitor."""
+    late = (
+        "const [real, waiting] = [window.fetch, []];"
+        "window.fetch = async (url, init) => {"
+        "  const answer = await real(url, init);"
+        "  if (String(url).endsWith('/session') && !init.body.includes('visitor_token'))"
+        "    await new Promise((go) => waiting.push(go));"
+        "  return answer;"
+        "};"
+    )
+    both = "const signing = client.signIn('ada.jwt'); client.connect(); await signing; for (const go of waiting) go();"
+    assert await start(visit, then=f"{late} {both} {ONLINE} return client.guest.verified;") is True
+    assert [call["visitor_token"] for call in visit.gateway.asked("session")] == ["ada.jwt"]
+
+
 @pytest.mark.parametrize("form", ["async () => 'ada.jwt'", "(give) => { give('ada.jwt'); }", "() => 'ada.jwt'"])
 async def test_the_proof_may_be_a_function_of_any_usual_form(visit: Visit, form: str) -> None:
     assert await start(visit, then=f"await client.signIn({form}); return client.guest.verified;") is True
