@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +14,11 @@ from gateway.mock.clock import Clock as MockClock
 from gateway.mock.default_world import default_world
 from gateway.mock.model import OidcIntegration
 from gateway.mock.server import MockSettings, running_mock
+from tests.ports import free_port
 from tests.stack import VISITOR_KID, VISITOR_SECRET, Stack, compiled, mock_flags, running_stack
 
 REDIRECT = "http://127.0.0.1:8088/"
 PARTY_ID = "genesys"
-RESERVED = range(12_000, 20_000)
 PARTY_SECRET = "demo-oidc-secret-never-use-it-elsewhere"
 
 
@@ -48,15 +45,6 @@ def visitor_token(clock: SharedClock | None = None, subject: str = "ada-1815", *
         "iat": now, "exp": now + 600, **changes,
     }  # fmt: skip
     return jwt.encode(claims, VISITOR_SECRET, algorithm="HS256", headers={"kid": VISITOR_KID})
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on, outside the range from which others get theirs by binding port 0."""
-    for port in random.sample(RESERVED, 500):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no free port")
 
 
 @asynccontextmanager

@@ -13,19 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.ports import free_ports
+
 NAMES = ("LOGIN", "API", "CDN", "APPS")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def environment(ports: list[int]) -> dict[str, str]:

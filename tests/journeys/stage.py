@@ -7,8 +7,6 @@ gateway can be stopped and started again at the same address.
 from __future__ import annotations
 
 import contextlib
-import random
-import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -30,6 +28,7 @@ from gateway.mock.default_world import default_world
 from gateway.mock.server import MockSettings, RunningMock, running_mock
 from gateway.observe.audit import records
 from tests.journeys.tap import Tap, tapped
+from tests.ports import free_ports
 
 SITE = "shop"
 DEPLOYMENT = "1f5c2a9e-0d7b-4a57-9b40-2f1f4f6a7c10"
@@ -37,7 +36,6 @@ QUEUE = "d0000000-0000-4000-8000-000000000001"
 SHOP_SECRET = "demo-shop-signing-secret-never-use-it-elsewhere"
 BACKEND_ID = "5e41ce00-0000-4000-8000-0000000000aa"
 BACKEND_KEY = "demo-backend-key-never-use-it-elsewhere"
-RESERVED = range(20_000, 30_000)  # below the ports that the system gives to outgoing connections
 
 
 @dataclass
@@ -128,18 +126,6 @@ def compiled_with(flags: Mapping[str, object]) -> Compiled:
     sources = checks.sources_of(loaded, {})
     checks.require_sound(loaded, sources)
     return compile_config(loaded, sources)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, outside the range from which others get theirs by binding port 0."""
-    found: list[int] = []
-    for port in random.sample(RESERVED, 500):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise OSError("no free ports")
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ from playwright.async_api import Browser
 
 from tests.journeys.guest_client import SocketClosed, connected
 from tests.journeys.refusals import ask, check, raw, upgrade
-from tests.journeys.stage import BACKEND_KEY, DEPLOYMENT, QUEUE, Stage, free_ports
+from tests.journeys.stage import BACKEND_KEY, DEPLOYMENT, QUEUE, Stage
 from tests.journeys.window import window_of
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
 

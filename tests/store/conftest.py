@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +13,7 @@ import redis
 from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
 from gateway.store.redis import RedisStore
+from tests.ports import free_port
 
 
 class Hand:
@@ -34,9 +34,7 @@ class RedisServer:
         if program is None:
             pytest.fail("these tests need redis-server (or valkey-server) on the PATH; install it", pytrace=False)
         self._program = program
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.process: subprocess.Popen[bytes]
         self.start()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from deploy.build.yaml_text import yaml_text
+from tests.ports import free_port
 
 
 def program(name: str) -> str:
@@ -27,13 +27,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.fail(f"these tests need {name}; see .ci/system", pytrace=False)
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
